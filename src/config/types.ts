@@ -1,0 +1,156 @@
+/**
+ * The configuration in one normalised shape: defaults filled in, strings made
+ * lists, names checked. What the YAML files may look like is in `schema.ts`.
+ */
+
+export interface Config {
+  /** The directory that the files were read from. */
+  readonly dir: string
+  readonly main: MainConfig
+  readonly repos: ReadonlyMap<string, RepoConfig>
+  readonly domains: ReadonlyMap<string, DomainConfig>
+  /** All that is wrong in all files. A file with a problem defines nothing in `repos` or `domains`. */
+  readonly problems: readonly Problem[]
+}
+
+/** Something wrong in a configuration file. */
+export interface Problem {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  readonly message: string
+}
+
+export interface MainConfig {
+  readonly ports: { readonly min: number; readonly max: number }
+  /** Undefined: the template that comes with pypaas. */
+  readonly runScriptTemplate: string | undefined
+  readonly logScriptTemplate: string | undefined
+  /** Run by `sh -c`; gets a copy of every deploy's output on its standard input. */
+  readonly deployLoggerCmd: string | undefined
+  /** nginx text that replaces the TLS profile of pypaas in every domain with `ssl`. */
+  readonly sslConfig: string | undefined
+  /** Undefined: the embedded SSH server is not started. */
+  readonly ssh: { readonly listen: ListenAddress } | undefined
+  readonly services: { readonly mode: 'managed' | 'external' }
+  readonly nginx: {
+    readonly mode: 'managed' | 'system' | 'none'
+    readonly http: ListenAddress
+    readonly https: ListenAddress
+  }
+  readonly releases: { readonly keep: number }
+  readonly builds: { readonly timeout: number }
+  readonly git: { readonly maxPush: number }
+  /** Seconds. */
+  readonly drainTimeout: number
+}
+
+/** `host` undefined: all addresses. */
+export interface ListenAddress {
+  readonly host: string | undefined
+  readonly port: number
+}
+
+export interface RepoConfig {
+  readonly name: string
+  readonly branches: ReadonlyMap<string, BranchConfig>
+}
+
+export type HookStage = 'before_build' | 'build' | 'after_build' | 'maintenance' | 'after_deploy'
+
+export interface BranchConfig {
+  readonly repo: string
+  readonly branch: string
+  readonly runners: ReadonlyMap<string, RunnerConfig>
+  readonly env: Readonly<Record<string, string>>
+  /** Commands for `sh -c`, in order; a stage that is not configured is absent. */
+  readonly hooks: Readonly<Partial<Record<HookStage, readonly string[]>>>
+  readonly customCmds: ReadonlyMap<string, readonly string[]>
+}
+
+export interface HealthConfig {
+  /** An HTTP path to ask for. Undefined: the port accepting a connection is enough. */
+  readonly path: string | undefined
+  /** Inclusive range of HTTP status codes that count as healthy. */
+  readonly status: { readonly min: number; readonly max: number }
+  /** Seconds between two looks. */
+  readonly interval: number
+  /** Seconds until the deploy fails. */
+  readonly timeout: number
+  /** Seconds that a process without a port has to stay up. */
+  readonly uptime: number
+}
+
+interface ProcessRunner {
+  readonly name: string
+  readonly cmd: string
+  readonly processCount: number
+  readonly health: HealthConfig
+  /** Seconds between TERM and KILL. */
+  readonly stopTimeout: number
+  /** `stop_first`: the old processes end before the new ones start (singletons). */
+  readonly strategy: 'overlap' | 'stop_first'
+}
+
+interface NginxRunner {
+  readonly name: string
+  /** nginx text for every location that uses the runner. */
+  readonly nginxExtraConfig: string
+}
+
+export interface NginxBackendConfig extends ProcessRunner, NginxRunner {
+  readonly type: 'NginxBackend'
+  readonly nginxExtraUpstreamConfig: string
+  /** Appended to `proxy_pass`, for example `/prefix/`. */
+  readonly nginxProxyPath: string
+}
+
+export interface UwsgiNginxBackendConfig extends ProcessRunner, NginxRunner {
+  readonly type: 'UwsgiNginxBackend'
+  readonly nginxExtraUpstreamConfig: string
+}
+
+export interface SimpleProcessConfig extends ProcessRunner {
+  readonly type: 'SimpleProcess'
+}
+
+export interface NginxStaticConfig extends NginxRunner {
+  readonly type: 'NginxStatic'
+  /** Below the checkout, without slashes at its ends; empty: the checkout. */
+  readonly subdirectory: string
+}
+
+export type RunnerConfig =
+  NginxBackendConfig | UwsgiNginxBackendConfig | SimpleProcessConfig | NginxStaticConfig
+
+/** A runner that has processes. */
+export type ProcessRunnerConfig = Exclude<RunnerConfig, NginxStaticConfig>
+/** A runner whose processes listen on allocated ports. */
+export type BackendRunnerConfig = NginxBackendConfig | UwsgiNginxBackendConfig
+
+export interface RunnerRef {
+  readonly repo: string
+  readonly branch: string
+  readonly runner: string
+}
+
+export interface DomainConfig {
+  readonly name: string
+  /** In the order of the file. */
+  readonly locations: readonly LocationConfig[]
+  readonly ssl: boolean
+  readonly sslCertificate: string
+  readonly sslCertificateKey: string
+  readonly sslCertificateChain: string
+  readonly nginxHttpExtraConfig: string
+  readonly nginxHttpsExtraConfig: string
+  /** Appended to every `listen`. */
+  readonly extraListenOptions: string
+}
+
+export interface LocationConfig {
+  /** An nginx location: `/`, `= /exact`, `~ \.png$`, … */
+  readonly path: string
+  readonly upstream: RunnerRef
+  readonly maintenanceUpstream: RunnerRef | undefined
+}

@@ -1,0 +1,62 @@
+/** Files that are never half written: a temporary file beside the target, fsync, rename. */
+import { mkdir, open, readFile, readlink, rename, rm, symlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import writeFileAtomic from 'write-file-atomic'
+import { hasErrno } from '../errors.ts'
+
+/** A name beside `path` for what is to be renamed to it. Hidden, so that svscan and `*.conf` pass it over. */
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
+}
+
+/** Replaces `path` as a whole and durably; makes its directory. `mode` is for a new file and an old one alike. */
+export async function replaceFile(path: string, content: string, mode = 0o644): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  await writeFileAtomic(path, content, { mode })
+  await syncDirectory(dirname(path))
+}
+
+/** Points the symbolic link `path` at `target`, atomically and durably; replaces a file that was there too. */
+export async function replaceLink(path: string, target: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const temporary = temporaryBeside(path)
+  await symlink(target, temporary)
+  try {
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await syncDirectory(dirname(path))
+}
+
+/** Makes renames in a directory durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+/** The file's text, or undefined if there is none. Other errors are thrown. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw error
+  }
+}
+
+/** A symbolic link's target, or undefined if `path` is not a link. */
+export async function readLinkIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readlink(path)
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return undefined
+    throw error
+  }
+}

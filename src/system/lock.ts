@@ -1,0 +1,132 @@
+/**
+ * Locks that die with their holder. The kernel's flock(2) belongs to the open
+ * file, so `flock` of util-linux, run once with our descriptor inherited,
+ * leaves the lock with this process for as long as it keeps the file open.
+ * Lock files are never deleted: a deleted one could be held twice.
+ */
+import { spawn } from 'node:child_process'
+import { mkdir, open, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { PypaasError } from '../errors.ts'
+import { readIfThere } from './files.ts'
+
+/** Who holds a lock, for those who wait. Written into the lock file. */
+export interface Holder {
+  readonly pid: number
+  /** For example `deploy of web/master by alice`. */
+  readonly what: string
+  /** ISO 8601, UTC. */
+  readonly since: string
+}
+
+export interface LockOptions {
+  readonly what: string
+  readonly now: Date
+  /** Seconds to wait for the present holder; 0 does not wait, undefined waits for as long as it takes. */
+  readonly wait?: number | undefined
+  /** Called once if the lock is taken, before waiting. */
+  readonly onWait?: (holder: Holder | undefined) => void
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A held lock. Released by {@link release}, or by the kernel when the process ends. */
+export class Lock {
+  readonly path: string
+  readonly #file: FileHandle
+
+  constructor(path: string, file: FileHandle) {
+    this.path = path
+    this.#file = file
+  }
+
+  async release(): Promise<void> {
+    await this.#file.truncate(0).catch(() => {})
+    await this.#file.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release()
+  }
+}
+
+/**
+ * Takes the lock at `path`.
+ * @throws PypaasError `busy` naming the holder when the wait is over, `cancelled` on the signal
+ */
+export async function lock(path: string, options: LockOptions): Promise<Lock> {
+  await mkdir(dirname(path), { recursive: true })
+  const file = await open(path, 'a+', 0o600)
+  try {
+    if (!(await flock(file.fd, ['-n'], options.signal))) {
+      const holder = await holderOf(path)
+      if (options.wait === 0) throw busy(path, holder)
+      options.onWait?.(holder)
+      const limit = options.wait === undefined ? [] : ['-w', String(options.wait)]
+      if (!(await flock(file.fd, limit, options.signal))) throw busy(path, await holderOf(path))
+    }
+    const holder: Holder = { pid: process.pid, what: options.what, since: options.now.toISOString() }
+    await file.truncate(0)
+    await file.write(`${JSON.stringify(holder)}\n`)
+    return new Lock(path, file)
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/** Runs `work` while holding the lock. */
+export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+  const held = await lock(path, options)
+  try {
+    return await work()
+  } finally {
+    await held.release()
+  }
+}
+
+/** Who holds the lock, as far as the lock file tells. */
+export async function holderOf(path: string): Promise<Holder | undefined> {
+  const text = await readIfThere(path)
+  try {
+    return text === undefined || text.trim() === '' ? undefined : (JSON.parse(text) as Holder)
+  } catch {
+    return undefined
+  }
+}
+
+function busy(path: string, holder: Holder | undefined): PypaasError {
+  const who =
+    holder === undefined ? 'another process' : `${holder.what} (process ${holder.pid}, since ${holder.since})`
+  return new PypaasError('busy', `locked by ${who}`, {
+    where: path,
+    hint: 'try again when it has ended',
+  })
+}
+
+/** flock(1) on an inherited descriptor. False: not to be had (in time). */
+function flock(fd: number, limits: string[], signal: AbortSignal | undefined): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('flock', ['-x', ...limits, '3'], {
+      stdio: ['ignore', 'ignore', 'ignore', fd],
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin' },
+    })
+    const cancel = (): void => {
+      child.kill()
+    }
+    if (signal?.aborted) cancel()
+    signal?.addEventListener('abort', cancel, { once: true })
+    child.on('error', (cause) => {
+      signal?.removeEventListener('abort', cancel)
+      reject(
+        new PypaasError('failed', 'cannot run `flock`', { cause, hint: 'install util-linux (brew: flock)' }),
+      )
+    })
+    child.on('close', (status) => {
+      signal?.removeEventListener('abort', cancel)
+      if (status === 0) resolve(true)
+      else if (status === 1) resolve(false)
+      else if (signal?.aborted) reject(new PypaasError('cancelled', 'cancelled while waiting for a lock'))
+      else reject(new PypaasError('failed', `flock ended with status ${status}`))
+    })
+  })
+}

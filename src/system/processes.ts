@@ -1,0 +1,94 @@
+/** What the kernel tells of processes and sockets (Linux, proc(5)). */
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import { hasErrno } from '../errors.ts'
+
+/** Whether a process with this pid is there (a zombie is not). */
+export async function isAlive(pid: number): Promise<boolean> {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    if (!hasErrno(error, 'EPERM')) return false
+  }
+  const stat = await ofProcess(pid, 'stat')
+  return stat !== undefined && stateOf(stat) !== 'Z'
+}
+
+/** Children of a process. */
+export async function childrenOf(pid: number): Promise<number[]> {
+  const text = await ofProcess(pid, `task/${pid}/children`)
+  return text === undefined ? [] : numbers(text)
+}
+
+/** The command line; programs such as nginx show their state in it. */
+export async function commandLineOf(pid: number): Promise<string | undefined> {
+  return (await ofProcess(pid, 'cmdline'))?.replaceAll('\0', ' ').trim()
+}
+
+/** All processes that have `name=value` in the environment that they were started with, and may be looked at. */
+export async function withEnvironment(name: string, value: string): Promise<number[]> {
+  const entry = `${name}=${value}`
+  const pids = numbers((await readdir('/proc')).filter((file) => /^\d+$/.test(file)).join(' '))
+  const marked = await Promise.all(
+    pids.map(async (pid) => (await ofProcess(pid, 'environ'))?.split('\0').includes(entry) === true),
+  )
+  return pids.filter((_, at) => marked[at])
+}
+
+/** The session that a process belongs to (setsid(2)). */
+export async function sessionOf(pid: number): Promise<number | undefined> {
+  const stat = await ofProcess(pid, 'stat')
+  if (stat === undefined) return undefined
+  return Number(afterName(stat)[3])
+}
+
+/** Target of `/proc/<pid>/cwd`. */
+export async function workingDirectoryOf(pid: number): Promise<string | undefined> {
+  try {
+    return await readlink(`/proc/${pid}/cwd`)
+  } catch {
+    return undefined
+  }
+}
+
+/** How many established TCP connections there are to each of these local ports. */
+export async function connectionsTo(ports: readonly number[]): Promise<number> {
+  const wanted = new Set(ports.map((port) => port.toString(16).toUpperCase().padStart(4, '0')))
+  let count = 0
+  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    let text: string
+    try {
+      text = await readFile(table, 'utf8')
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) continue
+      throw error
+    }
+    for (const row of text.split('\n').slice(1)) {
+      const [, local, , state] = row.trim().split(/\s+/)
+      // 01 is ESTABLISHED (include/net/tcp_states.h).
+      if (state === '01' && wanted.has(local?.split(':').at(-1) ?? '')) count++
+    }
+  }
+  return count
+}
+
+async function ofProcess(pid: number, file: string): Promise<string | undefined> {
+  try {
+    return await readFile(`/proc/${pid}/${file}`, 'utf8')
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return undefined
+    throw error
+  }
+}
+
+/** Fields of `stat` behind the name, which may hold anything: state, ppid, pgrp, session, … */
+function afterName(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
+
+function stateOf(stat: string): string | undefined {
+  return afterName(stat)[0]
+}
+
+function numbers(text: string): number[] {
+  return text.split(/\s+/).filter(Boolean).map(Number)
+}

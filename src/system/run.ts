@@ -1,0 +1,134 @@
+/**
+ * Runs programs. argv goes in as an array, never through a shell; `sh -c` is
+ * for what the operator wrote (hooks, `cmd`) and is asked for by name.
+ */
+import { execa } from 'execa'
+import { PypaasError } from '../errors.ts'
+import { lastLines, type Output } from './output.ts'
+
+export interface RunOptions {
+  readonly cwd?: string
+  /** The whole environment of the program; nothing of ours is added. */
+  readonly env: Readonly<Record<string, string>>
+  /** Ends the program and all of its process group. */
+  readonly signal?: AbortSignal | undefined
+  /** Seconds. */
+  readonly timeout?: number | undefined
+}
+
+/** Seconds between TERM and KILL for a program that is cancelled. */
+const GRACE = 5
+/** How many of a failing program's last lines its error carries. */
+const TAIL = 20
+
+/**
+ * Runs a program and passes each line of both of its outputs on as it comes.
+ * It leads a process group of its own, which ends as a whole on the signal or the timeout.
+ * @throws PypaasError `failed` with the last lines, or `cancelled`
+ */
+export async function stream(argv: readonly string[], output: Output, options: RunOptions): Promise<void> {
+  const [program = '', ...args] = argv
+  const tail = lastLines(TAIL)
+  const child = execa(program, args, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: options.env,
+    extendEnv: false,
+    stdin: 'ignore',
+    all: true,
+    buffer: false,
+    reject: false,
+    detached: true,
+    cleanup: false,
+  })
+  const stop = groupStopper(child.pid)
+  let ended: 'cancelled' | 'timeout' | undefined
+  const cancel = (): void => {
+    ended ??= 'cancelled'
+    stop()
+  }
+  if (options.signal?.aborted) cancel()
+  options.signal?.addEventListener('abort', cancel, { once: true })
+  const timer =
+    options.timeout === undefined
+      ? undefined
+      : setTimeout(() => {
+          ended ??= 'timeout'
+          stop()
+        }, options.timeout * 1000)
+  try {
+    const done = Promise.resolve(child)
+    for await (const line of child.iterable({ from: 'all' })) {
+      tail.line(line)
+      output.line(line)
+    }
+    const result = await done
+    const shown = program === 'sh' && args[0] === '-c' ? args.slice(1).join(' ') : argv.join(' ')
+    if (ended === 'cancelled') throw new PypaasError('cancelled', `cancelled: ${shown}`)
+    if (ended === 'timeout') {
+      throw new PypaasError('failed', `\`${shown}\` did not end within ${options.timeout} seconds`, {
+        output: tail.lines,
+      })
+    }
+    if (result.failed) throw failure(shown, result, tail.lines)
+  } finally {
+    clearTimeout(timer)
+    options.signal?.removeEventListener('abort', cancel)
+  }
+}
+
+/**
+ * Runs a program and returns its standard output.
+ * @throws PypaasError `failed` with the last lines of its standard error
+ */
+export async function capture(argv: readonly string[], options: RunOptions): Promise<string> {
+  const [program = '', ...args] = argv
+  const result = await execa(program, args, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: options.env,
+    extendEnv: false,
+    stdin: 'ignore',
+    reject: false,
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout * 1000 }),
+  })
+  if (result.failed) throw failure(argv.join(' '), result, result.stderr.split('\n').slice(-TAIL))
+  return result.stdout
+}
+
+interface Failed {
+  readonly exitCode?: number | undefined
+  readonly signal?: string | undefined
+  readonly isCanceled: boolean
+  readonly code?: string | undefined
+  readonly cause?: unknown
+}
+
+function failure(shown: string, result: Failed, output: readonly string[]): PypaasError {
+  if (result.isCanceled) return new PypaasError('cancelled', `cancelled: ${shown}`)
+  if (result.code === 'ENOENT') {
+    return new PypaasError('failed', `cannot run \`${shown}\`: the program or its directory is not there`)
+  }
+  const how =
+    result.exitCode !== undefined
+      ? `ended with status ${result.exitCode}`
+      : result.signal !== undefined
+        ? `was ended by ${result.signal}`
+        : `could not be run (${result.code ?? 'unknown error'})`
+  return new PypaasError('failed', `\`${shown}\` ${how}`, { cause: result.cause, output })
+}
+
+/** TERM to the group, then KILL. */
+function groupStopper(pid: number | undefined): () => void {
+  const signal = (name: NodeJS.Signals): void => {
+    if (pid === undefined) return
+    try {
+      process.kill(-pid, name)
+    } catch {
+      // The group has gone.
+    }
+  }
+  return () => {
+    signal('SIGTERM')
+    setTimeout(() => signal('SIGKILL'), GRACE * 1000).unref()
+  }
+}
