@@ -23,6 +23,8 @@ export interface ErrorDetails {
   where?: string
   /** The last lines that the failing command printed. */
   output?: readonly string[]
+  /** The reason has been shown already where the user looks; it is not to be printed again. */
+  reported?: boolean
 }
 
 /** A failure that a user can understand and act on. Anything else that is thrown is a bug. */
@@ -31,6 +33,7 @@ export class PypaasError extends Error {
   readonly hint: string | undefined
   readonly where: string | undefined
   readonly output: readonly string[]
+  readonly reported: boolean
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -39,6 +42,7 @@ export class PypaasError extends Error {
     this.hint = details.hint
     this.where = details.where
     this.output = details.output ?? []
+    this.reported = details.reported ?? false
   }
 
   /** 1 failed, 2 wrong usage or configuration, 3 not allowed, 4 busy or locked. */

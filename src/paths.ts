@@ -52,6 +52,17 @@ export function pathsOf(home: string) {
     ports: at('ports.yml'),
     maintenance: at('maintenance-state.yml'),
     cache: at('cache'),
+    /** Dependency trees by key: the tree and its manifest. */
+    trees: at('cache', 'trees'),
+    tree: (key: string) => at('cache', 'trees', fileName(key)),
+    /** Virtual environments by key. They hold absolute paths, so they are made where they stay. */
+    venvs: at('cache', 'venv'),
+    venv: (key: string) => at('cache', 'venv', fileName(key)),
+    venvLock: (key: string) => at('cache', 'venv', `${fileName(key)}.lock`),
+    /** What a tool such as npm or pip has downloaded; the tool's own format. */
+    downloads: (tool: string) => at('cache', 'downloads', fileName(tool)),
+    /** Versions of the node and python binaries that were asked for theirs. */
+    runtimes: at('cache', 'runtimes.json'),
 
     services: at('services'),
     /** What the host's svscan runs for a live release. */

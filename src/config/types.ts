@@ -9,7 +9,7 @@ export interface Config {
   readonly main: MainConfig
   readonly repos: ReadonlyMap<string, RepoConfig>
   readonly domains: ReadonlyMap<string, DomainConfig>
-  /** All that is wrong in all files. A file with a problem defines nothing in `repos` or `domains`. */
+  /** All that is wrong in all files. A file with a problem that disables defines nothing in `repos` or `domains` (`broken.ts` names what is missing). */
   readonly problems: readonly Problem[]
 }
 
@@ -19,6 +19,8 @@ export interface Problem {
   readonly line: number
   readonly column: number
   readonly message: string
+  /** False: only reported; what the file defines stands. */
+  readonly disables?: false
 }
 
 export interface MainConfig {

@@ -1,0 +1,62 @@
+/** What is wrong in a `pypaas.yml` that its schema finds right. Pure. */
+import { atValue, withPath, type Finding } from './finding.ts'
+import { nginxTextMistake } from './nginx-text.ts'
+import type { RawMain } from './schema.ts'
+import type { ListenAddress } from './types.ts'
+import { parseListen, parseSize, withDomain } from './values.ts'
+
+export function checkMain(raw: RawMain): Finding[] {
+  return [...checkPorts(raw), ...checkAddresses(raw), ...checkSize(raw), ...checkTlsText(raw)]
+}
+
+function checkPorts({ ports }: RawMain): Finding[] {
+  if (ports.min <= ports.max) return []
+  const text = `\`min\` (${ports.min}) is above \`max\` (${ports.max}); exchange them`
+  return [atValue(['ports', 'min'], withPath(['ports'], text))]
+}
+
+interface Listener {
+  readonly path: readonly string[]
+  readonly value: string | number | undefined
+}
+
+function checkAddresses(raw: RawMain): Finding[] {
+  const listeners: readonly Listener[] = [
+    { path: ['ssh', 'listen'], value: raw.ssh?.listen },
+    { path: ['nginx', 'http'], value: raw.nginx?.http ?? 80 },
+    { path: ['nginx', 'https'], value: raw.nginx?.https ?? 443 },
+  ]
+  const former: { path: readonly string[]; address: ListenAddress }[] = []
+  return listeners.flatMap(({ path, value }) => {
+    if (value === undefined) return []
+    const address = parseListen(value)
+    if (address === undefined) {
+      const text = 'expected a port (1 to 65535), `host:port` or `"[IPv6 address]:port"`'
+      return [atValue(path, withPath(path, text))]
+    }
+    const same = former.find((other) => overlap(other.address, address))
+    former.push({ path, address })
+    return same === undefined
+      ? []
+      : [atValue(path, withPath(path, `\`${same.path.join('.')}\` listens on port ${address.port} already`))]
+  })
+}
+
+/** Whether one would take the other's connections: the same port on the same or on all addresses. */
+function overlap(one: ListenAddress, other: ListenAddress): boolean {
+  const all = one.host === undefined || other.host === undefined
+  return one.port === other.port && (all || one.host === other.host)
+}
+
+function checkSize({ git }: RawMain): Finding[] {
+  const path = ['git', 'max_push']
+  if (git?.max_push === undefined || parseSize(git.max_push) !== undefined) return []
+  const text = 'expected a size above 0: a number of bytes, or with a unit as in `500MiB` or `1GiB`'
+  return [atValue(path, withPath(path, text))]
+}
+
+function checkTlsText({ ssl_config: text }: RawMain): Finding[] {
+  // The placeholder's braces are not nginx's.
+  const mistake = text === undefined ? undefined : nginxTextMistake(withDomain(text, 'domain'))
+  return mistake === undefined ? [] : [atValue(['ssl_config'], withPath(['ssl_config'], mistake))]
+}
