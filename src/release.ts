@@ -44,3 +44,8 @@ export function processesOf(release: Release): ReleaseProcess[] {
         })),
   )
 }
+
+/** Every port that a release's processes listen on. */
+export function portsOf(release: Release): number[] {
+  return release.runners.flatMap((runner) => runner.ports)
+}

@@ -50,10 +50,40 @@ export async function workingDirectoryOf(pid: number): Promise<string | undefine
   }
 }
 
-/** How many established TCP connections there are to each of these local ports. */
+/** How many established TCP connections there are to these local ports together. */
 export async function connectionsTo(ports: readonly number[]): Promise<number> {
-  const wanted = new Set(ports.map((port) => port.toString(16).toUpperCase().padStart(4, '0')))
-  let count = 0
+  const wanted = new Set(ports)
+  return (await establishedConnections()).filter(({ local }) => wanted.has(local)).length
+}
+
+/** An established TCP connection, by the ports of its ends. */
+export interface Connection {
+  readonly local: number
+  readonly remote: number
+}
+
+/** Established TCP connections of these processes together; undefined if one of them may not be looked at. */
+export async function connectionsOf(pids: readonly number[]): Promise<Connection[] | undefined> {
+  const sockets = new Set<string>()
+  for (const pid of pids) {
+    try {
+      const files = await readdir(`/proc/${pid}/fd`)
+      const targets = await Promise.all(
+        files.map((file) => readlink(`/proc/${pid}/fd/${file}`).catch(() => '')),
+      )
+      for (const target of targets) sockets.add(/^socket:\[(\d+)\]$/.exec(target)?.[1] ?? '')
+    } catch (error) {
+      if (hasErrno(error, 'EACCES', 'EPERM')) return undefined
+      if (!hasErrno(error, 'ENOENT', 'ESRCH')) throw error
+    }
+  }
+  const rows = await establishedConnections()
+  return rows.filter(({ inode }) => sockets.has(inode))
+}
+
+/** Rows of `/proc/net/tcp` and `tcp6`. */
+async function establishedConnections(): Promise<(Connection & { inode: string })[]> {
+  const found: (Connection & { inode: string })[] = []
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
     let text: string
     try {
@@ -63,12 +93,17 @@ export async function connectionsTo(ports: readonly number[]): Promise<number> {
       throw error
     }
     for (const row of text.split('\n').slice(1)) {
-      const [, local, , state] = row.trim().split(/\s+/)
+      const [, local, remote, state, , , , , , inode = ''] = row.trim().split(/\s+/)
       // 01 is ESTABLISHED (include/net/tcp_states.h).
-      if (state === '01' && wanted.has(local?.split(':').at(-1) ?? '')) count++
+      if (state === '01') found.push({ local: portIn(local), remote: portIn(remote), inode })
     }
   }
-  return count
+  return found
+}
+
+/** The port of an address such as `0100007F:1F90`. */
+function portIn(address = ''): number {
+  return Number.parseInt(address.split(':').at(-1) ?? '', 16)
 }
 
 async function ofProcess(pid: number, file: string): Promise<string | undefined> {

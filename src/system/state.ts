@@ -25,6 +25,11 @@ export async function setLive(paths: Paths, ref: ReleaseRef): Promise<void> {
   await replaceLink(link, relative(dirname(link), paths.releaseLink(ref)))
 }
 
+/** Nothing of the branch is live any more. */
+export async function clearLive(paths: Paths, ref: BranchRef): Promise<void> {
+  await rm(paths.currentCheckout(ref), { force: true })
+}
+
 /** Puts a release beside the live one; nothing is live by this alone. Its environment may hold secrets: 0600. */
 export async function writeRelease(paths: Paths, release: Release): Promise<void> {
   const link = paths.releaseLink(release)
@@ -44,7 +49,7 @@ export async function removeRelease(paths: Paths, ref: ReleaseRef): Promise<void
 
 /** Kept releases of a branch, oldest first. */
 export async function listReleases(paths: Paths, ref: BranchRef): Promise<Release[]> {
-  const files = (await listDirectory(paths.releases(ref))).filter((file) => file.endsWith('.json')).sort()
+  const files = (await listDirectory(paths.releases(ref))).filter((file) => file.endsWith('.json'))
   return Promise.all(
     files.map(async (file) => JSON.parse(await readFile(join(paths.releases(ref), file), 'utf8')) as Release),
   )
@@ -67,7 +72,7 @@ export async function listBranches(paths: Paths): Promise<BranchRef[]> {
 /** Names in a directory, sorted; none if it is not there. Hidden names are left out. */
 export async function listDirectory(path: string): Promise<string[]> {
   try {
-    return (await readdir(path)).filter((name) => !name.startsWith('.')).sort()
+    return (await readdir(path)).filter((name) => !name.startsWith('.')).toSorted()
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return []
     throw error

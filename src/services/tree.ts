@@ -1,0 +1,177 @@
+/** A release as a directory of services with a svscan of its own (DESIGN 5). */
+import { spawn } from 'node:child_process'
+import { constants } from 'node:fs'
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Context } from '../context.ts'
+import { hasErrno, PypaasError } from '../errors.ts'
+import type { ReleaseRef } from '../paths.ts'
+import { processesOf, type Release, type ReleaseProcess } from '../release.ts'
+import { readIfThere, temporaryBeside } from '../system/files.ts'
+import { listDirectory } from '../system/state.ts'
+import { readTemplate } from '../templates.ts'
+import { isSupervised } from './daemontools.ts'
+import { markOf } from './members.ts'
+import { environmentFile, MARK, renderScript } from './scripts.ts'
+
+export { delist, enlist } from './enlistment.ts'
+export { stopServices } from './stop.ts'
+
+/** Seconds until every supervise of a started release must be there. It takes some 10 ms. */
+const START_TIMEOUT = 10
+/** Name of the file in a release's directory that takes what its svscan and supervises say. */
+const SVSCAN_LOG = 'svscan.log'
+
+/**
+ * Writes the services of a release, as a whole: whoever looks sees none or all.
+ * Nothing runs by this alone. It is not on the disk for good before {@link enlist}.
+ * @param envOf the complete environment of a process
+ */
+export async function writeServices(
+  ctx: Context,
+  release: Release,
+  checkoutPath: string,
+  envOf: (process: ReleaseProcess) => Readonly<Record<string, string>>,
+): Promise<void> {
+  const { main } = ctx.config
+  const [runTemplate, appTemplate, logTemplate] = await Promise.all([
+    readTemplate('services/run.mustache'),
+    main.runScriptTemplate ?? readTemplate('services/app.mustache'),
+    main.logScriptTemplate ?? readTemplate('services/log.mustache'),
+  ])
+  const target = ctx.paths.releaseServices(release)
+  const temporary = temporaryBeside(target)
+  await mkdir(dirname(target), { recursive: true })
+  try {
+    await mkdir(temporary, { mode: 0o700 })
+    await writeFile(join(temporary, SVSCAN_LOG), '', { mode: 0o600 })
+    await Promise.all(
+      processesOf(release).map(async (process) => {
+        const { runner, index, port } = process
+        const service = ctx.paths.service(release, runner.name, index)
+        const subject = {
+          ...release,
+          checkoutPath,
+          runner: runner.name,
+          index,
+          port,
+          cmd: runner.cmd,
+          envFile: join(service, 'env'),
+          stopTimeout: runner.stopTimeout,
+        }
+        const directory = join(temporary, service.slice(target.length + 1))
+        await mkdir(join(directory, 'log'), { recursive: true, mode: 0o700 })
+        await Promise.all([
+          writeFile(join(directory, 'run'), renderScript(runTemplate, subject), { mode: 0o700 }),
+          writeFile(join(directory, 'app'), renderScript(appTemplate, subject), { mode: 0o700 }),
+          writeFile(join(directory, 'env'), environmentFile(envOf(process)), { mode: 0o600 }),
+          writeFile(join(directory, 'log', 'run'), renderScript(logTemplate, subject), { mode: 0o700 }),
+        ])
+      }),
+    )
+    await renameOver(temporary, target)
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** Renames a directory to a name that a deploy which was cut short may have left. */
+async function renameOver(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if (!hasErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error
+    const aside = temporaryBeside(to)
+    await rename(to, aside)
+    await rename(from, to)
+    await rm(aside, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Starts the release's svscan, in a session of its own and with nothing of ours
+ * but PATH, and returns when every supervise is there. A release that runs
+ * already is left as it is.
+ * @throws PypaasError `failed` with what svscan said
+ */
+export async function startServices(ctx: Context, ref: ReleaseRef): Promise<void> {
+  const directory = ctx.paths.releaseServices(ref)
+  const services = await serviceDirectories(directory)
+  if (services.length === 0) return
+  const said = await open(
+    join(directory, SVSCAN_LOG),
+    constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT,
+    0o600,
+  )
+  const ended = new AbortController()
+  let cause: unknown
+  try {
+    const child = spawn('setlock', ['-n', ctx.paths.releaseLock(ref), 'svscan', directory], {
+      cwd: directory,
+      detached: true,
+      env: { PATH: ctx.baseEnv['PATH'], [MARK]: markOf(ctx.paths, ref) },
+      stdio: ['ignore', said.fd, said.fd],
+    })
+    child.on('error', (error) => {
+      cause = error
+      ended.abort()
+    })
+    child.on('exit', () => ended.abort())
+    child.unref()
+  } finally {
+    await said.close()
+  }
+
+  const missing = (): string[] => services.filter((service) => !isSupervised(service))
+  const deadline = performance.now() + START_TIMEOUT * 1000
+  while (missing().length > 0) {
+    // The lock may be with a svscan that the host's has started; then its supervises come too.
+    const over = cause !== undefined || performance.now() > deadline
+    if (over || (ended.signal.aborted && !(await isStarting(missing)))) {
+      throw new PypaasError('failed', `the processes of ${ref.repo} ${ref.branch} cannot be started`, {
+        cause,
+        where: directory,
+        hint: hasErrno(cause, 'ENOENT')
+          ? 'install daemontools: `setlock` and `svscan` are not in PATH'
+          : 'if something of this release still runs, `pypaas cleanup` ends it',
+        output: ((await readIfThere(join(directory, SVSCAN_LOG))) ?? '').trim().split('\n').slice(-10),
+      })
+    }
+    await delay(1)
+  }
+}
+
+/** Milliseconds in which another svscan, which has the lock, must have got further. */
+const PROGRESS = 500
+
+async function isStarting(missing: () => string[]): Promise<boolean> {
+  const before = missing().length
+  for (let waited = 0; waited < PROGRESS; waited += 10) {
+    if (missing().length < before) return true
+    await delay(10)
+  }
+  return false
+}
+
+/** The services of a release and their logs. */
+async function serviceDirectories(directory: string): Promise<string[]> {
+  return (await listDirectory(directory))
+    .filter((name) => name !== SVSCAN_LOG)
+    .flatMap((name) => [join(directory, name), join(directory, name, 'log')])
+}
+
+/** Removes the directory of a release that has been stopped, its logs with it, and its lock file. */
+export async function removeServices(ctx: Context, ref: ReleaseRef): Promise<void> {
+  const directory = ctx.paths.releaseServices(ref)
+  const aside = temporaryBeside(directory)
+  try {
+    await rename(directory, aside)
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error
+  }
+  await rm(aside, { recursive: true, force: true })
+  // Its name never comes again, so nobody can be about to take it.
+  await rm(ctx.paths.releaseLock(ref), { force: true })
+}
