@@ -61,7 +61,7 @@ function parseLines(text: string): PortFile | undefined {
 }
 
 async function parseYaml(text: string, where: string): Promise<PortFile> {
-  const { parse } = await import('yaml')
+  const { parse } = await import('./system/yaml.ts')
   let document: unknown
   try {
     document = parse(text)

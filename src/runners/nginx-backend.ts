@@ -6,4 +6,10 @@ export const nginxBackend: RunnerType<NginxBackendConfig> = {
   type: 'NginxBackend',
   portCount: (config) => config.processCount,
   processEnv: (_config, port) => ({ PORT: String(port) }),
+  serving: (config) => ({
+    kind: 'proxy',
+    protocol: 'http',
+    upstreamConfig: config.nginxExtraUpstreamConfig,
+    path: config.nginxProxyPath,
+  }),
 }

@@ -6,4 +6,5 @@ export const nginxStatic: RunnerType<NginxStaticConfig> = {
   type: 'NginxStatic',
   portCount: () => 0,
   processEnv: () => ({}),
+  serving: (config) => ({ kind: 'files', subdirectory: config.subdirectory }),
 }

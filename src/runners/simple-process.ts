@@ -6,4 +6,5 @@ export const simpleProcess: RunnerType<SimpleProcessConfig> = {
   type: 'SimpleProcess',
   portCount: () => 0,
   processEnv: () => ({}),
+  serving: () => undefined,
 }

@@ -6,4 +6,10 @@ export const uwsgiNginxBackend: RunnerType<UwsgiNginxBackendConfig> = {
   type: 'UwsgiNginxBackend',
   portCount: (config) => config.processCount,
   processEnv: (_config, port) => ({ PORT: String(port) }),
+  serving: (config) => ({
+    kind: 'proxy',
+    protocol: 'uwsgi',
+    upstreamConfig: config.nginxExtraUpstreamConfig,
+    path: '',
+  }),
 }

@@ -41,6 +41,12 @@ export async function neverHealthy(
   if (pid === undefined) {
     return new PypaasError('failed', `${nameOf(process)} was not started ${within}`, { output })
   }
+  if (answer !== undefined && health.path === undefined) {
+    return new PypaasError('failed', `${nameOf(process)} listened, but took no connection ${within}`, {
+      hint: 'has it loaded the app? If it needs longer, raise `health.timeout`',
+      output,
+    })
+  }
   if (answer !== undefined) {
     return new PypaasError(
       'failed',

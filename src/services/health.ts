@@ -8,7 +8,7 @@ import type { Output } from '../system/output.ts'
 import { hasEnded, processEntry } from '../system/process-table.ts'
 import { serviceState } from './daemontools.ts'
 import { endedEarly, neverHealthy } from './health-failure.ts'
-import { answers, knock, type Site } from './probe.ts'
+import { answers, hangsUp, knock, type Site } from './probe.ts'
 import { whoListens } from './who-listens.ts'
 
 export interface HealthOptions {
@@ -26,7 +26,8 @@ const TABLE_AGAIN = 250
 /**
  * Returns when every process of the release is healthy. A backend is when the
  * process itself, or one below it, accepts connections on its port and, with
- * `health.path`, answers a request for that with a status in the range. A
+ * `health.path`, answers a request for that with a status in the range; a uwsgi
+ * one when a worker takes connections, which it does once the app is loaded. A
  * process without a port is when it has stayed up for `health.uptime`.
  * @throws PypaasError `failed` as soon as one has ended or its time is over, with
  *   the last lines of its log; `cancelled` on the signal
@@ -120,6 +121,13 @@ function backendCheck(
     // The kernel's table takes 20 ms to read: not needed if nobody listened when the process ran already.
     if (!wasFree && !whoListens(pid, port).itself) {
       again = performance.now() + TABLE_AGAIN
+      return false
+    }
+    if (runner.type === 'UwsgiNginxBackend') {
+      // uwsgi listens before it loads the app; its workers take connections afterwards.
+      if (await hangsUp(port, limit, signal)) return true
+      answer = 'no answer'
+      again = performance.now() + interval * 1000
       return false
     }
     if (path === undefined || runner.type !== 'NginxBackend') return true

@@ -35,6 +35,27 @@ export function knock(port: number, limit: number, signal: AbortSignal): Promise
   })
 }
 
+/**
+ * Whether somebody takes connections from the port, and not only the kernel for somebody who is still starting:
+ * says that there is no request to come, and waits for the other side to hang up, for at most `limit` milliseconds.
+ */
+export function hangsUp(port: number, limit: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port, signal, allowHalfOpen: true })
+    socket.setTimeout(Math.max(1, Math.min(limit, ONE_ANSWER)))
+    const end = (result: boolean): void => {
+      socket.destroy()
+      resolve(result)
+    }
+    socket.on('end', () => end(true))
+    socket.on('timeout', () => end(false))
+    // A process that ends resets what it has not taken.
+    socket.on('error', () => end(false))
+    socket.resume()
+    socket.end()
+  })
+}
+
 /** Asks once by HTTP/1.1 GET. Undefined: a status in the range came; otherwise what came instead. */
 export async function answers(
   question: Question,

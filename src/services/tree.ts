@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { hasErrno, PypaasError } from '../errors.ts'
-import type { ReleaseRef } from '../paths.ts'
+import type { BranchRef, ReleaseRef } from '../paths.ts'
 import { processesOf, type Release, type ReleaseProcess } from '../release.ts'
 import { readIfThere, temporaryBeside } from '../system/files.ts'
 import { listDirectory } from '../system/state.ts'
@@ -162,6 +162,32 @@ async function serviceDirectories(directory: string): Promise<string[]> {
     .flatMap((name) => [join(directory, name), join(directory, name, 'log')])
 }
 
+/** Names of the releases of a branch that run, or have run and have not been retired: those with a lock. */
+export async function startedReleases({ paths }: Context, ref: BranchRef): Promise<string[]> {
+  return (await listDirectory(paths.servicesRealOf(ref)))
+    .filter((name) => name.endsWith('.lock'))
+    .map((name) => name.slice(0, -'.lock'.length))
+}
+
+/** Removes of a release that has been stopped all but its logs, which stay for as long as the release is kept. */
+export async function retireServices(ctx: Context, ref: ReleaseRef): Promise<void> {
+  const directory = ctx.paths.releaseServices(ref)
+  for (const service of await listDirectory(directory)) {
+    const path = join(directory, service)
+    if (service === SVSCAN_LOG) await rm(path, { force: true })
+    else await removeExcept(path, ['log'])
+    await removeExcept(join(path, 'log'), ['main'])
+  }
+  // Its name never comes again, so nobody can be about to take it.
+  await rm(ctx.paths.releaseLock(ref), { force: true })
+}
+
+async function removeExcept(directory: string, kept: readonly string[]): Promise<void> {
+  for (const name of await listDirectory(directory)) {
+    if (!kept.includes(name)) await rm(join(directory, name), { recursive: true, force: true })
+  }
+}
+
 /** Removes the directory of a release that has been stopped, its logs with it, and its lock file. */
 export async function removeServices(ctx: Context, ref: ReleaseRef): Promise<void> {
   const directory = ctx.paths.releaseServices(ref)
@@ -172,6 +198,5 @@ export async function removeServices(ctx: Context, ref: ReleaseRef): Promise<voi
     if (!hasErrno(error, 'ENOENT')) throw error
   }
   await rm(aside, { recursive: true, force: true })
-  // Its name never comes again, so nobody can be about to take it.
   await rm(ctx.paths.releaseLock(ref), { force: true })
 }

@@ -39,7 +39,7 @@ export interface RunningSession {
 /** Has the command handled; what it throws becomes a line and an exit status for the client. */
 export function runSession(channel: ServerChannel, options: SessionOptions): RunningSession {
   const { request, gone, log } = options
-  const fields = { key: request.key, address: request.address, command: shown(request.command) }
+  const fields = { key: request.key, address: request.address, command: commandForLog(request.command) }
   const signal = AbortSignal.any([gone, options.stopping])
   let done: (() => void) | undefined
   const handled = new Promise<void>((resolve) => {
@@ -69,7 +69,7 @@ export function runSession(channel: ServerChannel, options: SessionOptions): Run
 }
 
 /** The beginning of a command, for the log: later words, and what follows a `=`, may be secrets. */
-function shown(command: string | undefined): string {
+export function commandForLog(command: string | undefined): string {
   const words = (command ?? '').trim().split(/\s+/, 2)
   return words
     .map((word) => word.replace(/=.*$/, '=…'))

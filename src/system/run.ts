@@ -18,6 +18,8 @@ export interface RunOptions {
 
 /** Seconds between TERM and KILL for a program that is cancelled. */
 const GRACE = 5
+/** Seconds that the outputs are still read after the program has ended, if something else holds them open. */
+const LINGER = 1
 /** How many of a failing program's last lines its error carries. */
 const TAIL = 20
 
@@ -57,6 +59,10 @@ export async function stream(argv: readonly string[], output: Output, options: R
         }, options.timeout * 1000)
   try {
     const done = Promise.resolve(child)
+    // What the program has left in the background may hold its outputs open for good.
+    child.once('exit', () => {
+      setTimeout(() => child.all.destroy(), LINGER * 1000).unref()
+    })
     for await (const line of child.iterable({ from: 'all' })) {
       tail.line(line)
       output.line(line)

@@ -10,12 +10,12 @@ createServer((request, response) => response.end(${answer})).listen(process.env.
 }
 
 /** The file of a repo whose branch `main` has these runners, and what else is given. */
-export function repoWith(runners: object, more: object = {}): object {
+export function repoWithRunners(runners: object, more: object = {}): object {
   return { branches: { main: { runners, ...more } } }
 }
 
 /** The file of a domain: locations answered by runners of the branch `main` of one repo. */
-export function domainOf(repo: string, locations: Readonly<Record<string, string>> = { '/': 'web' }): object {
+export function domainWith(repo: string, locations: Readonly<Record<string, string>> = { '/': 'web' }): object {
   return {
     locations: Object.fromEntries(
       Object.entries(locations).map(([path, runner]) => [

@@ -1,16 +1,14 @@
 /** The site of most tests: the repo `web`, whose branch `main` answers on the domain `web.test`. */
 import { expect } from 'vitest'
 import type { App, Files, Result } from './app.ts'
+import { domainWith, httpServer } from './apps.ts'
 import { createHost, type Host } from './host.ts'
 
 export const DOMAIN = 'web.test'
 
-/** A server without dependencies that answers every request with `text`. */
+/** A server that answers every request with `text`. */
 export function answering(text: string): string {
-  return `
-import { createServer } from 'node:http'
-createServer((request, response) => response.end(${JSON.stringify(text)})).listen(process.env.PORT, '127.0.0.1')
-`
+  return httpServer(JSON.stringify(text))
 }
 
 /** The file of a repo with one runner `web` on each of its branches. */
@@ -23,10 +21,8 @@ export function repoWith(
   return { branches: Object.fromEntries(names.map((name) => [name, { runners: { web }, ...branch }])) }
 }
 
-/** The file of a domain that is all of a repo. */
-export function domainOf(repo: string, branch = 'main'): object {
-  return { locations: { '/': { upstream: { repo, branch, runner: 'web' } } } }
-}
+/** For `expect.poll`: what has to come soon comes within this on a busy machine, too. Milliseconds. */
+export const SOON = { timeout: 30_000, interval: 20 }
 
 export interface Site {
   readonly host: Host
@@ -53,7 +49,7 @@ export async function createSite(options: SiteOptions = {}): Promise<Site> {
   const configure = (branch = {}, runner = {}): Promise<void> =>
     host.configure('repos/web.yml', repoWith(branch, runner))
   await configure(options.branch, options.runner)
-  await host.configure(`domains/${DOMAIN}.yml`, domainOf('web'))
+  await host.configure(`domains/${DOMAIN}.yml`, domainWith('web'))
   await host.serve()
   const app = await host.app({ 'server.mjs': answering('one'), ...options.files })
   return {

@@ -1,0 +1,18 @@
+/** The update hook of a push that came by path, without a pypaas serving it (githooks(5)). */
+import { acceptUpdate } from '../deploy/push.ts'
+import type { Invocation } from './command.ts'
+import { repoOf } from './lookup.ts'
+
+export async function run({ ctx, session, args, out }: Invocation): Promise<number> {
+  const [name = '', ref = '', from = '', to = ''] = args
+  const options = { output: out, signal: session.signal }
+  const { status, pushed } = await acceptUpdate(
+    ctx,
+    repoOf(ctx, name),
+    { ref, from, to },
+    session.who,
+    options,
+  )
+  if (pushed !== undefined) session.settleLater(pushed)
+  return status
+}

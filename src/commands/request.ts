@@ -1,0 +1,118 @@
+/** From words to a command of the table, whichever entrance they came through. */
+import { Command, CommanderError } from 'commander'
+import { PypaasError } from '../errors.ts'
+import type { CommandSpec, Session } from './command.ts'
+import { commands } from './index.ts'
+
+/** A parsed command line. `help` is text to print instead of running anything. */
+export type Request =
+  | {
+      readonly kind: 'run'
+      readonly spec: CommandSpec
+      readonly args: readonly string[]
+      readonly options: Readonly<Record<string, unknown>>
+      readonly global: GlobalOptions
+    }
+  | { readonly kind: 'help'; readonly text: string; readonly status: number }
+
+export interface GlobalOptions {
+  readonly home?: string
+  readonly config?: string
+  readonly json?: boolean
+}
+
+/**
+ * Parses a command line.
+ * @param words without the program's name
+ * @throws PypaasError `usage`; `denied` for a command that does not come over SSH
+ */
+export function parseRequest(words: readonly string[], via: Session['via']): Request {
+  let request: Request | undefined
+  const program = programFor(via)
+  const printed: string[] = []
+  const print = (text: string): unknown => printed.push(text)
+  program.exitOverride().configureOutput({ writeOut: print, writeErr: print, outputError() {} })
+  for (const spec of commands) {
+    if (via === 'ssh' && !spec.ssh) continue
+    addCommand(program, spec, (args, options) => {
+      request = { kind: 'run', spec, args, options, global: program.opts<GlobalOptions>() }
+    })
+  }
+  try {
+    program.parse([...words], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    const isHelp = error.code === 'commander.helpDisplayed' || error.code === 'commander.help'
+    const wanted = error.exitCode === 0
+    if (!isHelp || (!wanted && program.args.length > 0)) throw usageError(error, program, via)
+    return { kind: 'help', text: printed.join(''), status: wanted ? 0 : 2 }
+  }
+  return request ?? { kind: 'help', text: program.helpInformation(), status: 2 }
+}
+
+function programFor(via: Session['via']): Command {
+  const program = new Command(via === 'ssh' ? 'ssh deploy@host' : 'pypaas')
+    // A command's options are in its own help; here they would push the texts aside.
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${argumentsOf(command)}`.trimEnd() })
+    .helpCommand('help [command]', 'what can be done, or how a command is used')
+    .helpOption('-h, --help', 'show this')
+    .option('--json', 'print the report as JSON, for commands that make one')
+  if (via === 'ssh') {
+    return program.usage('<command>').addHelpText('before', `${GIT_USAGE}\n`)
+  }
+  return program
+    .usage('[options] <command>')
+    .description('git push to your own server')
+    .option('--home <dir>', 'the home of pypaas (default: PYPAAS_HOME, or the home of this user)')
+    .option('--config <dir>', 'the configuration (default: PYPAAS_CONFIG, <home>/config or /etc/pypaas)')
+}
+
+/** What a key can do beside the commands: git calls these by itself. */
+const GIT_USAGE = `Usage: git push deploy@host:<repo> <branch>
+       git clone deploy@host:<repo>`
+
+function argumentsOf(command: Command): string {
+  return command.registeredArguments
+    .map((argument) => {
+      const name = `${argument.name()}${argument.variadic ? '...' : ''}`
+      return argument.required ? `<${name}>` : `[${name}]`
+    })
+    .join(' ')
+}
+
+function addCommand(
+  program: Command,
+  spec: CommandSpec,
+  chosen: (args: readonly string[], options: Readonly<Record<string, unknown>>) => void,
+): void {
+  const options = spec.options ?? []
+  const command = program.command(spec.name, { hidden: spec.hidden === true }).description(spec.help)
+  // The usage without commander's [options], which says nothing.
+  const usage = [...options.map(([flags]) => `[${flags}]`), spec.arguments ?? '']
+  command.usage(usage.filter(Boolean).join(' '))
+  if (spec.arguments !== undefined) command.arguments(spec.arguments)
+  if (spec.json === true) command.option('--json', 'print the report as JSON')
+  for (const [flags, help] of options) command.option(flags, help)
+  command.action(() => chosen(command.args, command.opts<Record<string, unknown>>()))
+}
+
+function usageError(error: CommanderError, program: Command, via: Session['via']): PypaasError {
+  const asked = program.args.find((word) => !word.startsWith('-') && word !== 'help')
+  const spec = commands.find(({ name }) => name === asked)
+  if (via === 'ssh' && spec !== undefined && !spec.ssh) {
+    return new PypaasError('denied', `\`${spec.name}\` cannot be run over SSH`, {
+      hint: 'run it on the host',
+    })
+  }
+  const command = program.commands.find((each) => each.name() === asked)
+  const isHelp = error.code === 'commander.help'
+  const message = isHelp
+    ? `unknown command '${asked ?? program.args.join(' ')}'`
+    : error.message.replace(/^error: /, '')
+  return new PypaasError('usage', message.replaceAll('\n', ' '), {
+    hint:
+      command === undefined
+        ? `\`${program.name()} help\` lists what you can do`
+        : `usage: ${program.name()} ${command.name()} ${command.usage()}`.trimEnd(),
+  })
+}

@@ -1,0 +1,174 @@
+/**
+ * The daemon behind `serve`: the embedded SSH server, and, where they are managed, svscan and nginx kept
+ * running. They and the apps outlive it: the next daemon finds them and goes on.
+ */
+import { runSshCommand } from '../run-ssh-command.ts'
+import { preload } from './preload.ts'
+import type { Session } from '../command.ts'
+import type { Context } from '../../context.ts'
+import { recoverBranch } from '../../deploy/recover.ts'
+import { routeTraffic } from '../../deploy/route.ts'
+import { settle } from '../../deploy/settle.ts'
+import { messageOf, PypaasError } from '../../errors.ts'
+import { openContext } from '../../host.ts'
+import { ensureNginx, stopNginx } from '../../nginx/managed.ts'
+import type { BranchRef, ReleaseRef } from '../../paths.ts'
+import { ensureHostSvscan, stopHostSvscan } from '../../services/host-svscan.ts'
+import { startedReleases, stopServices } from '../../services/tree.ts'
+import { watchedKeys } from '../../ssh/keys.ts'
+import type { SshServer } from '../../ssh/server.ts'
+import type { SshSession } from '../../ssh/session.ts'
+import { lock } from '../../system/lock.ts'
+import type { Output } from '../../system/output.ts'
+import { listBranches } from '../../system/state.ts'
+
+/** Milliseconds between two looks at whether svscan and nginx still run. */
+const LOOK = 2000
+
+export interface Daemon {
+  /** Where the embedded SSH server listens, if it does. */
+  readonly ssh: { readonly host: string; readonly port: number; readonly hostKey: string } | undefined
+  /** Ends the daemon, and nothing else. */
+  close(): Promise<void>
+}
+
+export interface DaemonOptions {
+  /** argv that starts pypaas on this home. */
+  readonly self: readonly string[]
+  /** Gets the output of every deploy that comes through the embedded SSH server. */
+  readonly watch?: Output
+}
+
+/**
+ * Starts the daemon.
+ * @throws PypaasError `busy` if one runs on this home already, `failed` if an address is taken
+ */
+export async function startDaemon(ctx: Context, options: DaemonOptions): Promise<Daemon> {
+  const held = await lock(serveLock(ctx), { what: 'pypaas serve', now: ctx.now(), wait: 0 }).catch(
+    (error: unknown) => {
+      if (!(error instanceof PypaasError) || error.code !== 'busy') throw error
+      throw new PypaasError('busy', `another \`pypaas serve\` runs on ${ctx.paths.home}: ${error.message}`, {
+        hint: '`pypaas serve --stop` ends it',
+      })
+    },
+  )
+  const background = new Set<Promise<void>>()
+  const later = (what: string, work: () => Promise<unknown>): void => {
+    const running = work()
+      .catch((error: unknown) =>
+        ctx.log.error({ what, error: messageOf(error) }, 'work in the background failed'),
+      )
+      .then(() => void background.delete(running))
+    background.add(running)
+  }
+  try {
+    await preload()
+    await recoverAll(ctx, (ref) => later('settle', () => settle(ctx, ref)))
+    await keepRunning(ctx)
+    await routeTraffic(ctx, { line: (text) => ctx.log.warn({}, text) })
+    const ssh = await startSsh(ctx, options, (ref) => later('settle', () => settleAfresh(ctx, ref)))
+    let looking = false
+    const timer = setInterval(() => {
+      if (looking) return
+      looking = true
+      later('look after svscan and nginx', async () => {
+        await keepRunning(ctx).finally(() => {
+          looking = false
+        })
+      })
+    }, LOOK)
+    return {
+      ssh: ssh === undefined ? undefined : { ...ssh.address, hostKey: ssh.hostKey },
+      async close() {
+        clearInterval(timer)
+        await ssh?.close()
+        await Promise.all(background)
+        await held.release()
+      },
+    }
+  } catch (error) {
+    await held.release()
+    throw error
+  }
+}
+
+/** Ends everything that a managed host runs: svscan, the apps, nginx. What is live stays known. */
+export async function stopEverything(ctx: Context): Promise<void> {
+  if (ctx.config.main.services.mode === 'managed') await stopHostSvscan(ctx)
+  await Promise.all((await allReleases(ctx)).map((release) => stopServices(ctx, release)))
+  if (ctx.config.main.nginx.mode === 'managed') await stopNginx(ctx)
+}
+
+/** The lock that a running daemon holds. */
+export function serveLock(ctx: Context): string {
+  return ctx.paths.runFile('serve.lock')
+}
+
+async function keepRunning(ctx: Context): Promise<void> {
+  const { services, nginx } = ctx.config.main
+  if (services.mode === 'managed' && (await ensureHostSvscan(ctx)) === 'started') {
+    ctx.log.info({}, 'started svscan')
+  }
+  if (nginx.mode === 'managed' && (await ensureNginx(ctx)) === 'started') ctx.log.info({}, 'started nginx')
+}
+
+/** Deploys that were cut short are finished or undone; a branch that is being deployed right now is left alone. */
+async function recoverAll(ctx: Context, settleLater: (ref: BranchRef) => void): Promise<void> {
+  for (const ref of await listBranches(ctx.paths)) {
+    try {
+      const held = await lock(ctx.paths.branchLock(ref), { what: 'recovery', now: ctx.now(), wait: 0 })
+      try {
+        await recoverBranch(ctx, ref)
+      } finally {
+        await held.release()
+      }
+    } catch (error) {
+      if (error instanceof PypaasError && error.code === 'busy') continue
+      ctx.log.error({ ...ref, error: messageOf(error) }, 'a branch could not be recovered')
+    }
+    settleLater(ref)
+  }
+}
+
+async function startSsh(
+  ctx: Context,
+  { self, watch }: DaemonOptions,
+  settleLater: (ref: BranchRef) => void,
+): Promise<SshServer | undefined> {
+  const { ssh } = ctx.config.main
+  if (ssh === undefined) return undefined
+  const { startSshServer } = await import('../../ssh/server.ts')
+  const host = { home: ctx.paths.home, config: ctx.config.dir, log: ctx.log }
+  return startSshServer({
+    listen: ssh.listen,
+    hostKeyFile: ctx.paths.runFile('ssh_host_ed25519_key'),
+    keys: watchedKeys(ctx.paths),
+    log: ctx.log,
+    handle: ({ command, key, ...channel }: SshSession) => {
+      const session: Session = {
+        ...channel,
+        via: 'ssh',
+        who: key,
+        inherit: false,
+        self,
+        settleLater,
+        ...(watch === undefined ? {} : { watch }),
+      }
+      return runSshCommand(command ?? '', session, host)
+    },
+  })
+}
+
+/** With the configuration as it is by now. */
+async function settleAfresh(ctx: Context, ref: BranchRef): Promise<void> {
+  const options = { home: ctx.paths.home, config: ctx.config.dir, log: ctx.log, unconfigured: false }
+  await settle(await openContext(options), ref)
+}
+
+async function allReleases(ctx: Context): Promise<ReleaseRef[]> {
+  const found: ReleaseRef[] = []
+  for (const ref of await listBranches(ctx.paths)) {
+    for (const release of await startedReleases(ctx, ref)) found.push({ ...ref, release })
+  }
+  return found
+}

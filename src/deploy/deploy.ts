@@ -1,0 +1,46 @@
+/** One deploy at work: what it is about, and what its phases have made so far. */
+import type { BranchConfig } from '../config/types.ts'
+import type { Context } from '../context.ts'
+import type { Target } from '../environment.ts'
+import type { Staged } from '../nginx/apply.ts'
+import type { ReleaseRef } from '../paths.ts'
+import type { Release } from '../release.ts'
+import type { Lock } from '../system/lock.ts'
+import type { DeployKind } from './journal.ts'
+import type { Report } from './report.ts'
+
+/** What is to be deployed, and for whom. */
+export interface Order {
+  readonly kind: DeployKind
+  readonly branch: BranchConfig
+  readonly commit: string
+  readonly subject: string
+  /** Name of the key, or of the local user. */
+  readonly by: string
+}
+
+/** What undoing needs: all of it is known again after a crash. */
+export interface Undoable {
+  readonly ctx: Context
+  /** The release that the deploy makes; its name is the deploy's id. */
+  readonly ref: ReleaseRef
+  readonly kind: DeployKind
+  /** The live release when the deploy began. */
+  readonly former: Release | undefined
+  readonly report: Report
+  /** nginx's files between their test and SWITCH. After a crash the next staging removes them. */
+  staged: Staged | undefined
+  /** Held from staging to SWITCH, so that two branches do not stage past each other. */
+  nginxLock: Lock | undefined
+}
+
+export interface Deploy extends Undoable {
+  readonly order: Order
+  readonly signal: AbortSignal
+  /** Name of the checkout: the release's own, or the live one's for a restart. */
+  readonly checkout: string
+  /** The checkout with the environment of the branch, for builds and hooks. */
+  readonly target: Target
+  /** Made by the phase `release`. */
+  release: Release | undefined
+}

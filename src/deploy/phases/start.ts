@@ -1,0 +1,49 @@
+import { environmentOf } from '../../environment.ts'
+import { urlsOf } from '../../nginx/urls.ts'
+import { processesOf } from '../../release.ts'
+import { typeOf } from '../../runners/index.ts'
+import { waitHealthy } from '../../services/health.ts'
+import {
+  delist,
+  enlist,
+  removeServices,
+  startServices,
+  stopServices,
+  writeServices,
+} from '../../services/tree.ts'
+import type { Phase } from './phase.ts'
+
+/** The release's processes, under a svscan of their own, and known to the host's svscan for after a reboot. */
+export const start: Phase = {
+  async apply({ ctx, ref, release, report, target }) {
+    if (release === undefined) return
+    const processes = processesOf(release)
+    if (processes.length === 0) return
+    report.heading(`Starting ${processes.length} ${processes.length === 1 ? 'process' : 'processes'}`)
+    const env = environmentOf(ctx.baseEnv, target)
+    await writeServices(ctx, release, target.path, ({ runner, port }) => ({
+      ...env,
+      ...typeOf(runner).processEnv(runner, port),
+    }))
+    await startServices(ctx, ref)
+    await enlist(ctx, ref)
+  },
+  async undo({ ctx, ref }) {
+    await delist(ctx, ref)
+    await stopServices(ctx, ref)
+    await removeServices(ctx, ref)
+  },
+}
+
+/** All processes are healthy, or the deploy fails. */
+export const healthy: Phase = {
+  async apply({ ctx, ref, release, report, signal }) {
+    if (release === undefined || processesOf(release).length === 0) return
+    const begun = performance.now()
+    await waitHealthy(ctx, release, { signal, output: report, url: urlsOf(ctx.config, ref)[0] })
+    const shown = processesOf(release).map(
+      ({ runner, index, port }) => `${runner.name}-${index}${port === undefined ? '' : ` on port ${port}`}`,
+    )
+    report.line(`healthy after ${Math.round(performance.now() - begun)} ms: ${shown.join(', ')}`)
+  },
+}

@@ -1,0 +1,111 @@
+/** The bare repositories: made on the first push, with a hook that deploys. */
+import { chmod, mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import Mustache from 'mustache'
+import { simpleGit, type SimpleGit } from 'simple-git'
+import type { RepoConfig } from '../config/types.ts'
+import type { Context } from '../context.ts'
+import { hasErrno } from '../errors.ts'
+import { readIfThere, replaceFile, temporaryBeside } from '../system/files.ts'
+import { shellCommand, shellQuote } from '../system/shell.ts'
+import { readTemplate } from '../templates.ts'
+
+/** git on a bare repository, with the clean environment. */
+export function gitIn(ctx: Context, directory: string): SimpleGit {
+  return simpleGit({ baseDir: directory, trimmed: true }).env(ctx.baseEnv)
+}
+
+/**
+ * The bare repository of a configured repo, made if it is not there, with the present update hook.
+ * @param command argv that starts pypaas on this home, for a push that bypasses SSH
+ * @returns its path
+ */
+export async function ensureRepository(
+  ctx: Context,
+  repo: RepoConfig,
+  command: readonly string[],
+): Promise<string> {
+  const path = ctx.paths.repo(repo.name)
+  if ((await readIfThere(join(path, 'HEAD'))) === undefined) await create(ctx, path, firstBranch(repo))
+  await writeHook(path, repo.name, command)
+  return path
+}
+
+/** The commit that a ref of the repository points at, if it is there. */
+export async function commitOf(ctx: Context, repo: string, ref: string): Promise<string | undefined> {
+  const path = ctx.paths.repo(repo)
+  if ((await readIfThere(join(path, 'HEAD'))) === undefined) return undefined
+  try {
+    return await gitIn(ctx, path).raw(
+      'rev-parse',
+      '--verify',
+      '--quiet',
+      '--end-of-options',
+      `${ref}^{commit}`,
+    )
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a branch points at `commit`. Looks at the ref's own file first, which a push has just written. */
+export async function isAt(ctx: Context, repo: string, branch: string, commit: string): Promise<boolean> {
+  const loose = await readIfThere(join(ctx.paths.repo(repo), 'refs', 'heads', branch))
+  if (loose?.trim() === commit) return true
+  return (await commitOf(ctx, repo, `refs/heads/${branch}`)) === commit
+}
+
+/** First line of a commit's message, without control characters. */
+export async function subjectOf(ctx: Context, repo: string, commit: string): Promise<string> {
+  const subject = await gitIn(ctx, ctx.paths.repo(repo)).raw(
+    'log',
+    '-1',
+    '--format=%s',
+    '--end-of-options',
+    commit,
+  )
+  return subject.replaceAll(/\p{Cc}/gu, ' ').slice(0, 200)
+}
+
+/** Points a branch at a commit; `commit` undefined removes it. */
+export async function setBranch(
+  ctx: Context,
+  repo: string,
+  branch: string,
+  commit: string | undefined,
+): Promise<void> {
+  const git = gitIn(ctx, ctx.paths.repo(repo))
+  const ref = `refs/heads/${branch}`
+  await (commit === undefined ? git.raw('update-ref', '-d', ref) : git.raw('update-ref', ref, commit))
+}
+
+/** Beside its place first, so that a repository is there whole or not at all. */
+async function create(ctx: Context, path: string, branch: string): Promise<void> {
+  const temporary = temporaryBeside(path)
+  await mkdir(temporary, { recursive: true })
+  try {
+    await gitIn(ctx, temporary).raw('init', '--quiet', '--bare', `--initial-branch=${branch}`)
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    // Another first push has been faster.
+    if (!hasErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error
+  }
+}
+
+/** What `git clone` checks out. */
+function firstBranch(repo: RepoConfig): string {
+  const names = [...repo.branches.keys()]
+  return names.find((name) => name === 'main' || name === 'master') ?? names[0] ?? 'main'
+}
+
+async function writeHook(path: string, repo: string, command: readonly string[]): Promise<void> {
+  const hook = join(path, 'hooks', 'update')
+  const text = Mustache.render(await readTemplate('update-hook.mustache'), {
+    command: shellCommand(command),
+    repo: shellQuote(repo),
+  })
+  if ((await readIfThere(hook)) === text) return
+  await replaceFile(hook, text, 0o755)
+  await chmod(hook, 0o755)
+}

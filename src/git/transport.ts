@@ -1,0 +1,130 @@
+/**
+ * Serves git's own ends of a push and a fetch. The objects flow between git and
+ * the client; what pypaas hears of is each ref that a push wants to move, which
+ * the update hook asks about on descriptor 3 (templates/update-hook.mustache).
+ */
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Duplex, Readable, Writable } from 'node:stream'
+import type { Context } from '../context.ts'
+import { PypaasError } from '../errors.ts'
+import { streamOutput, type Output } from '../system/output.ts'
+
+/** The client's end: our own standard streams, handed on untouched, or those of an SSH channel. */
+export type GitStreams =
+  'inherit' | { readonly stdin: Readable; readonly stdout: Writable; readonly stderr: Writable }
+
+export interface ServeOptions {
+  readonly streams: GitStreams
+  /** `GIT_PROTOCOL` as the client sent it. */
+  readonly protocol?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A ref that a push wants to move. Object ids in full; all zeros for "none". */
+export interface RefUpdate {
+  readonly ref: string
+  readonly from: string
+  readonly to: string
+}
+
+/** Takes or refuses one ref with an exit status; the signal says that the client has gone. */
+export type Accept = (update: RefUpdate, output: Output, signal: AbortSignal) => Promise<number>
+
+/**
+ * Serves a push to the bare repository at `path`.
+ * @param maxPush bytes that the client may send at most
+ * @param accept is asked for every ref, one after the other; its lines reach the client; it returns an exit status, 0 to accept
+ * @returns git's exit status
+ */
+export async function receivePack(
+  ctx: Context,
+  path: string,
+  maxPush: number,
+  options: ServeOptions,
+  accept: Accept,
+): Promise<number> {
+  const settings = [
+    ['transfer.fsckObjects', 'true'],
+    ['receive.maxInputSize', String(maxPush)],
+    // A ref stands for a deploy of its own, so that refs cannot succeed or fail together.
+    ['receive.advertiseAtomic', 'false'],
+    ['receive.autogc', 'false'],
+    // Our hooks, wherever a global configuration points.
+    ['core.hooksPath', 'hooks'],
+    // The checked-out branch of a bare repository is just what a clone begins with.
+    ['receive.denyDeleteCurrent', 'warn'],
+  ].flatMap(([key, value]) => ['-c', `${key}=${value}`])
+  const child = start(ctx, [...settings, 'receive-pack', path], options, { PYPAAS_PUSH: '3' }, ['pipe'])
+  const channel = child.stdio[3] as Duplex
+  const gone = new AbortController()
+  // git notices a client that has gone, by what it sends to keep the connection alive, and ends before its hook has.
+  child.once('exit', () => gone.abort())
+  const answering = answer(channel, gone, accept)
+  const status = await ended(child, options)
+  channel.destroy()
+  await answering
+  return status
+}
+
+/** Serves a fetch or clone of the bare repository at `path`. Returns git's exit status. */
+export async function uploadPack(ctx: Context, path: string, options: ServeOptions): Promise<number> {
+  return ended(start(ctx, ['upload-pack', '--strict', path], options, {}, []), options)
+}
+
+/** Answers the update hook until git has ended. git and the hook hold the other end: if it closes, they have gone. */
+async function answer(channel: Duplex, gone: AbortController, accept: Accept): Promise<void> {
+  const output = streamOutput(channel)
+  channel.on('error', () => {})
+  channel.once('close', () => gone.abort())
+  channel.once('end', () => gone.abort())
+  const lines = createInterface({ input: channel, crlfDelay: Number.POSITIVE_INFINITY })
+  const shown: Output = {
+    line(text) {
+      for (const part of text.split('\n')) output.line(`|${part}`)
+    },
+  }
+  for await (const line of lines) {
+    const [ref = '', from = '', to = ''] = line.split(' ')
+    output.line(`=${await accept({ ref, from, to }, shown, gone.signal)}`)
+  }
+}
+
+function start(
+  ctx: Context,
+  args: string[],
+  { streams, protocol }: ServeOptions,
+  env: Record<string, string>,
+  further: ['pipe'] | [],
+): ChildProcess {
+  const own: StdioOptions =
+    streams === 'inherit' ? ['inherit', 'inherit', 'inherit'] : ['pipe', 'pipe', 'pipe']
+  const child = spawn('git', args, {
+    stdio: [...own, ...further],
+    env: { ...ctx.baseEnv, ...env, ...(protocol === undefined ? {} : { GIT_PROTOCOL: protocol }) },
+  })
+  if (streams !== 'inherit') {
+    streams.stdin.on('error', () => {})
+    child.stdin?.on('error', () => {})
+    streams.stdin.pipe(child.stdin as Writable)
+    child.stdout?.pipe(streams.stdout, { end: false })
+    child.stderr?.pipe(streams.stderr, { end: false })
+  }
+  return child
+}
+
+function ended(child: ChildProcess, { signal }: ServeOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const hangUp = (): void => {
+      child.kill('SIGTERM')
+    }
+    signal?.addEventListener('abort', hangUp, { once: true })
+    child.on('error', (cause) => {
+      reject(new PypaasError('failed', 'cannot run `git`', { cause, hint: 'install git' }))
+    })
+    child.on('close', (status) => {
+      signal?.removeEventListener('abort', hangUp)
+      resolve(status ?? 1)
+    })
+  })
+}

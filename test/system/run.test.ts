@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+import { lastLines } from '../../src/system/output.ts'
+import { isAlive } from '../../src/system/processes.ts'
+import { capture, stream } from '../../src/system/run.ts'
+
+const env = { PATH: '/usr/bin:/bin' }
+
+test('lines of both outputs are passed on, and nothing of our environment is handed down', async () => {
+  const output = lastLines(10)
+  await stream(['sh', '-c', 'echo out; echo err >&2; env | grep -c VITEST'], output, { env }).catch(() => {})
+  expect(output.lines.toSorted()).toEqual(['0', 'err', 'out'])
+})
+
+test('a failure tells the status and the last lines', async () => {
+  const failing = stream(['sh', '-c', 'seq 100; exit 3'], lastLines(0), { env })
+  await expect(failing).rejects.toMatchObject({
+    code: 'failed',
+    message: '`seq 100; exit 3` ended with status 3',
+  })
+  await expect(failing).rejects.toHaveProperty('output.0', '81')
+})
+
+test('a program that is not there is named', async () => {
+  await expect(capture(['no-such-program'], { env })).rejects.toMatchObject({
+    message: 'cannot run `no-such-program`: the program or its directory is not there',
+  })
+})
+
+test('what a program leaves in the background does not hold it up', async () => {
+  const output = lastLines(10)
+  await stream(['sh', '-c', 'echo a; sleep 30 & echo $!'], output, { env })
+  const [first, pid] = output.lines
+  expect(first).toBe('a')
+  process.kill(Number(pid))
+})
+
+test('cancelling ends the whole process group', async () => {
+  const cancel = new AbortController()
+  const output = lastLines(10)
+  const cancelled = stream(
+    ['sh', '-c', 'sleep 60 & echo $!; wait'],
+    {
+      line(text) {
+        output.line(text)
+        cancel.abort()
+      },
+    },
+    { env, signal: cancel.signal },
+  )
+  await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' })
+  const pid = Number(output.lines[0])
+  await expect.poll(() => isAlive(pid)).toBe(false)
+})
+
+test('a program that takes too long is ended', async () => {
+  await expect(stream(['sleep', '60'], lastLines(1), { env, timeout: 0.1 })).rejects.toMatchObject({
+    message: '`sleep 60` did not end within 0.1 seconds',
+  })
+})
