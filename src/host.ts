@@ -28,7 +28,7 @@ export async function openContext(
 ): Promise<Context> {
   const user = userInfo()
   const home = resolve(options.home ?? user.homedir)
-  if (!existsSync(home)) {
+  if (!options.unconfigured && !existsSync(home)) {
     throw new PypaasError('usage', `there is no home ${home}`, {
       hint: 'make the directory, or name another with --home',
     })

@@ -2,37 +2,32 @@
  * `npm start`: a host in `.pypaas/` beside the project, with a sample app pushed to it. Stays in the
  * foreground until it is told to end, and then ends all that it started.
  */
-import { once } from 'node:events'
-import { cp, mkdir, readFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
-import { request, type IncomingMessage } from 'node:http'
-import { userInfo } from 'node:os'
+import { once } from 'node:events'
+import { cp, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startDaemon, stopEverything, type Daemon } from './commands/serve/daemon.ts'
+import { serveLock, startDaemon, stopEverything, type Daemon } from './commands/serve/daemon.ts'
 import { printFailure } from './commands/run-request.ts'
 import { selfCommand } from './commands/session.ts'
+import { problemText } from './config/report.ts'
 import type { Context } from './context.ts'
 import { PypaasError } from './errors.ts'
 import { openContext } from './host.ts'
 import { urlsOf } from './nginx/urls.ts'
-import { replaceFile } from './system/files.ts'
+import { createClient, type Client } from './quickstart/client.ts'
+import { fetchPage } from './quickstart/page.ts'
+import type { Release } from './release.ts'
+import { waitHealthy } from './services/health.ts'
+import { replaceFile, temporaryBeside } from './system/files.ts'
+import { holderOf, lock } from './system/lock.ts'
 import { streamOutput, type Output } from './system/output.ts'
-import { capture, stream } from './system/run.ts'
 import { shellCommand } from './system/shell.ts'
-import { templatePath } from './templates.ts'
+import { liveRelease } from './system/state.ts'
 
 const REPO = 'hello'
 const BRANCH = 'main'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-
-/** The developer's side of the quick start: a key, the known host, a working copy. */
-interface Client {
-  readonly key: string
-  readonly knownHosts: string
-  readonly workingCopy: string
-  readonly sshCommand: string
-}
 
 process.umask(0o022)
 const out = streamOutput(process.stdout)
@@ -44,131 +39,118 @@ async function quickStart(home: string, output: Output): Promise<number> {
   const ending = new AbortController()
   const end = (): void => ending.abort()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end)
-  await mkdir(home, { recursive: true, mode: 0o755 })
-  if (!existsSync(join(home, 'config', 'pypaas.yml'))) {
-    await cp(join(ROOT, 'config.example'), join(home, 'config'), { recursive: true })
-    output.line(`made the configuration in ${join(home, 'config')} from config.example/`)
-  }
-  const client = clientOf(home)
-  await makeClientKey(home, client)
+  await makeHome(home)
   const ctx = await openContext({ home, config: join(home, 'config'), unconfigured: false })
-  for (const { file, line, message } of ctx.config.problems) output.line(`${file}:${line}: ${message}`)
+  output.line(`pypaas in ${home}, configured in ${ctx.config.dir}`)
+  for (const problem of ctx.config.problems) output.line(problemText(problem))
+  await refuseSecond(ctx)
 
   const self = selfCommand([process.execPath, join(ROOT, 'dist', 'pypaas.js')], { home })
-  const daemon = await startDaemon(ctx, { self, watch: output })
+  let daemon: Daemon | undefined
   try {
-    await tryOut(ctx, daemon, client, output, ending.signal)
+    daemon = await startDaemon(ctx, { self, watch: output })
+    await tryOut(ctx, daemon, output, ending.signal)
     if (!ending.signal.aborted) await once(ending.signal, 'abort')
+  } catch (error) {
+    // What was cut short by Ctrl-C has not failed.
+    if (!ending.signal.aborted) throw error
   } finally {
-    output.line('\nstopping the daemon, svscan, nginx and the apps')
-    await daemon.close()
-    await stopEverything(ctx)
+    output.line('\nStopping the daemon, svscan, nginx and the apps.')
+    await daemon?.close()
+    await stopAll(ctx)
   }
   return 0
 }
 
-/** Pushes the sample app, fetches its page, and says how to go on. */
-async function tryOut(
-  ctx: Context,
-  daemon: Daemon,
-  client: Client,
-  output: Output,
-  signal: AbortSignal,
-): Promise<void> {
-  const { ssh } = daemon
-  if (ssh === undefined) {
+/** Unless a daemon of somebody else has come in between. */
+async function stopAll(ctx: Context): Promise<void> {
+  const options = { what: 'the end of npm start', now: ctx.now(), wait: 0 }
+  const held = await lock(serveLock(ctx), options).catch(() => undefined)
+  if (held === undefined) return
+  await stopEverything(ctx)
+  await held.release()
+}
+
+/** The home with the configuration of the example, if there is none yet. */
+async function makeHome(home: string): Promise<void> {
+  await mkdir(home, { recursive: true, mode: 0o755 })
+  // The nearest package.json says what kind of modules an app's files are: not the one of pypaas.
+  await replaceFile(join(home, 'package.json'), '{ "private": true }\n')
+  const config = join(home, 'config')
+  if (existsSync(config)) return
+  const temporary = temporaryBeside(config)
+  await rm(temporary, { recursive: true, force: true })
+  await cp(join(ROOT, 'config.example'), temporary, { recursive: true })
+  await rename(temporary, config)
+}
+
+/** @throws PypaasError `busy` if a daemon runs on this home, of which nothing may be touched */
+async function refuseSecond(ctx: Context): Promise<void> {
+  const path = serveLock(ctx)
+  const options = { what: 'npm start', now: ctx.now(), wait: 0 }
+  const held = await lock(path, options).catch(async (error: unknown) => {
+    if (!(error instanceof PypaasError) || error.code !== 'busy') throw error
+    const holder = await holderOf(path)
+    const who = holder === undefined ? '' : ` (process ${holder.pid}, since ${holder.since})`
+    const stop = shellCommand(['node', join(ROOT, 'dist', 'pypaas.js'), '--home', ctx.paths.home])
+    throw new PypaasError('busy', `pypaas runs in ${ctx.paths.home} already${who}`, {
+      hint: `end it with Ctrl-C where it was started, or with \`${stop} serve --stop\``,
+    })
+  })
+  await held.release()
+}
+
+/** Pushes the sample app, unless something is live from the last time; fetches its page; says how to go on. */
+async function tryOut(ctx: Context, daemon: Daemon, output: Output, signal: AbortSignal): Promise<void> {
+  if (daemon.ssh === undefined) {
     throw new PypaasError('config', 'the quick start needs the embedded SSH server', {
       where: join(ctx.config.dir, 'pypaas.yml'),
       hint: 'set `ssh: {listen: 127.0.0.1:2222}`',
     })
   }
-  await replaceFile(client.knownHosts, `[${ssh.host}]:${ssh.port} ${ssh.hostKey}\n`)
-  const remote = `ssh://${userInfo().username}@${ssh.host}:${ssh.port}/${REPO}`
-  const url = urlsOf(ctx.config, { repo: REPO, branch: BRANCH })[0]
-  await makeWorkingCopy(ctx, client)
-  output.line(`\n$ git push ${remote} ${BRANCH}`)
-  const env = { ...ctx.baseEnv, GIT_SSH_COMMAND: client.sshCommand, GIT_TERMINAL_PROMPT: '0' }
-  await stream(
-    ['git', 'push', '--quiet', remote, `HEAD:${BRANCH}`],
-    { line() {} },
-    { cwd: client.workingCopy, env, signal },
-  )
-  if (url !== undefined) {
-    const title = await pageTitle(ctx, url)
-    output.line(`\n${url} answers: ${title}`)
+  const client = await createClient(ctx, daemon.ssh)
+  const ref = { repo: REPO, branch: BRANCH }
+  const live = await liveRelease(ctx.paths, ref)
+  if (live === undefined) {
+    output.line(`\n$ git push ${client.remote(REPO)} ${BRANCH}`)
+    await client.push(REPO, BRANCH, signal)
+  } else {
+    output.line(`\n${REPO} is live as it was: release ${live.release} (${live.subject})`)
+    await awaitHealthy(ctx, live, output, signal)
   }
-  output.line(`
-To push an app of your own (one that \`node server.js\` starts) in place of the sample:
-
-    cd your-app
-    export GIT_SSH_COMMAND=${shellCommand([client.sshCommand])}
-    git push ${remote} HEAD:${BRANCH}
-
-What runs and how is configured in ${ctx.config.dir}; see README.md.
-Press Ctrl-C to stop everything.`)
+  const url = urlsOf(ctx.config, ref)[0]
+  if (url !== undefined) await showPage(ctx, url, live === undefined, output)
+  sayHow(ctx, client, output)
 }
 
-function clientOf(home: string): Client {
-  const key = join(home, 'client', 'id_ed25519')
-  const knownHosts = join(home, 'client', 'known_hosts')
-  const options = ['-i', key, '-o', 'IdentitiesOnly=yes', '-o', `UserKnownHostsFile=${knownHosts}`]
-  return {
-    key,
-    knownHosts,
-    workingCopy: join(home, 'client', 'sample-app'),
-    sshCommand: shellCommand(['ssh', ...options]),
+/** svscan starts what was live. That it does not come up is for its owner to see and mend: by a push. */
+async function awaitHealthy(ctx: Context, live: Release, output: Output, signal: AbortSignal): Promise<void> {
+  try {
+    await waitHealthy(ctx, live, { output, signal, url: urlsOf(ctx.config, live)[0] })
+  } catch (error) {
+    if (signal.aborted || !(error instanceof PypaasError)) throw error
+    printFailure(error, output)
   }
 }
 
-async function makeClientKey(home: string, client: Client): Promise<void> {
-  if (existsSync(client.key)) return
-  const env = { PATH: process.env['PATH'] ?? '', HOME: home }
-  await mkdir(join(home, 'client'), { recursive: true, mode: 0o700 })
-  await capture(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'quick start', '-f', client.key], {
-    env,
-  })
-  const name = userInfo().username.replaceAll(/[^A-Za-z0-9._-]/g, '_')
-  await replaceFile(
-    join(home, '.ssh', 'authorized_keys.d', `${name}.pub`),
-    await readFile(`${client.key}.pub`, 'utf8'),
-    0o600,
-  )
-}
-
-async function makeWorkingCopy({ baseEnv }: Context, { workingCopy }: Client): Promise<void> {
-  if (existsSync(join(workingCopy, '.git'))) return
-  await cp(templatePath('sample-app'), workingCopy, { recursive: true })
-  const git = (...args: string[]): Promise<string> =>
-    capture(['git', ...args], { cwd: workingCopy, env: baseEnv })
-  await git('init', '--quiet', `--initial-branch=${BRANCH}`)
-  await git('add', '--all')
-  await git(
-    '-c',
-    'user.name=quick start',
-    '-c',
-    'user.email=quick@start.invalid',
-    'commit',
-    '--quiet',
-    '-m',
-    'The sample app',
-  )
-}
-
-/** Asks nginx itself, because not every resolver knows names below localhost. */
-async function pageTitle(ctx: Context, url: string): Promise<string> {
-  const { http } = ctx.config.main.nginx
-  const asked = request({
-    host: http.host ?? '127.0.0.1',
-    port: http.port,
-    headers: { host: new URL(url).host },
-  })
-  asked.end()
-  const [response] = (await once(asked, 'response')) as [IncomingMessage]
-  const body = Buffer.concat(await response.toArray()).toString('utf8')
-  if (response.statusCode !== 200) {
-    throw new PypaasError('failed', `${url} answers with status ${response.statusCode}`, {
+async function showPage(ctx: Context, url: string, sample: boolean, output: Output): Promise<void> {
+  const { status, title } = await fetchPage(ctx, url)
+  if (sample && status !== 200) {
+    throw new PypaasError('failed', `${url} answers with status ${status}`, {
       hint: `${ctx.paths.logFile('nginx-error.log')} may say why`,
     })
   }
-  return /<title>(.*?)<\/title>/s.exec(body)?.[1] ?? 'a page without a title'
+  output.line(`\n${url} answers with status ${status}${title === undefined ? '' : `: ${title}`}`)
+}
+
+function sayHow(ctx: Context, client: Client, output: Output): void {
+  output.line(`
+To push an app of your own in its place (one that \`node server.js\` starts, on the port in $PORT):
+
+    cd your-app
+    export GIT_SSH_COMMAND=${shellCommand([client.sshCommand])}
+    git push --force ${client.remote(REPO)} HEAD:${BRANCH}
+
+What runs and how is configured in ${join(ctx.config.dir, 'repos', `${REPO}.yml`)}; README.md says more.
+Press Ctrl-C to stop everything.`)
 }

@@ -118,7 +118,6 @@ export const commands: readonly CommandSpec[] = [
     name: 'install',
     options: [
       ['--user <name>', 'the deploy user (default: deploy)'],
-      ['--home-dir <dir>', 'its home (default: the one it has, or /home/<name>)'],
       ['--root <dir>', 'install into this tree instead of the running system'],
       ['--dry-run', 'print the plan and change nothing'],
     ],

@@ -18,7 +18,7 @@ export async function run({ options: given, json, out }: Invocation): Promise<nu
   const root = text('root') ?? '/'
   const options: InstallOptions = {
     user: text('user') ?? 'deploy',
-    home: text('homeDir'),
+    home: text('home'),
     node: process.execPath,
     program: PROGRAM,
   }

@@ -1,4 +1,6 @@
 /** What nginx should route to, from the configuration and what is live; the step that everything ends in. */
+import { brokenRepos } from '../config/broken.ts'
+import type { BranchConfig } from '../config/types.ts'
 import type { Context } from '../context.ts'
 import { inMaintenance } from '../maintenance.ts'
 import { stageNginx, type Staged } from '../nginx/apply.ts'
@@ -8,7 +10,8 @@ import type { BranchRef } from '../paths.ts'
 import type { Release } from '../release.ts'
 import { withLock } from '../system/lock.ts'
 import type { Output } from '../system/output.ts'
-import { liveRelease } from '../system/state.ts'
+import { listBranches, liveRelease } from '../system/state.ts'
+import { predecessorOf } from './predecessor.ts'
 
 /** A release to be treated as the live one of its branch, out of maintenance: how a deploy looks ahead. */
 export interface Ahead {
@@ -37,17 +40,38 @@ export async function routeTraffic(
   })
 }
 
+/** Configured branches, and those that a broken file would define: what is live of them stays live. */
 async function liveBranches(ctx: Context, ahead: Ahead | undefined): Promise<LiveBranch[]> {
   const maintained = await inMaintenance(ctx)
-  const branches = [...ctx.config.repos.values()].flatMap((repo) => [...repo.branches.values()])
-  return Promise.all(
-    branches.map(async ({ repo, branch }) => {
-      const ref = { repo, branch }
-      const root = ctx.paths.currentCheckout(ref)
-      if (ahead?.ref.repo === repo && ahead.ref.branch === branch) {
-        return { ref, release: ahead.release, maintenance: false, root }
-      }
-      return { ref, release: await liveRelease(ctx.paths, ref), maintenance: maintained(ref), root }
-    }),
-  )
+  const configured = [...ctx.config.repos.values()].flatMap(({ branches }) => [...branches.values()])
+  const live = await Promise.all(configured.map((branch) => liveBranch(ctx, branch, maintained, ahead)))
+  const broken = brokenRepos(ctx.config)
+  if (broken.size === 0) return live
+  const others = (await listBranches(ctx.paths)).filter(({ repo }) => broken.has(repo))
+  const kept = others.map(async (ref) => ({
+    ref,
+    release: await liveRelease(ctx.paths, ref),
+    maintenance: maintained(ref),
+    root: ctx.paths.currentCheckout(ref),
+  }))
+  return [...live, ...(await Promise.all(kept))]
+}
+
+async function liveBranch(
+  ctx: Context,
+  config: BranchConfig,
+  maintained: (ref: BranchRef) => boolean,
+  ahead: Ahead | undefined,
+): Promise<LiveBranch> {
+  const { repo, branch } = config
+  const ref = { repo, branch }
+  const root = ctx.paths.currentCheckout(ref)
+  if (ahead?.ref.repo === repo && ahead.ref.branch === branch) {
+    return { ref, release: ahead.release, maintenance: false, root }
+  }
+  const maintenance = maintained(ref)
+  const release = await liveRelease(ctx.paths, ref)
+  if (release !== undefined) return { ref, release, maintenance, root }
+  const predecessor = await predecessorOf(ctx, config)
+  return { ref, release: predecessor?.release, maintenance, root: predecessor?.root ?? root }
 }

@@ -44,6 +44,8 @@ async function pauseProcess(ctx: Context, ref: ReleaseRef, process: ReleaseProce
   // Without a supervise the process may run all the same; with one it may have left others behind.
   const mains = main === undefined ? [] : [main]
   await endMembers(() => partOf(membersOf(ctx.paths, ref), mains), [{ directory, timeout }], timeout)
+  // The start after a pause is no restart of something that has crashed.
+  await rm(join(directory, 'starts'), { force: true })
 }
 
 /** supervise sends the signals: it may be just about to start the process again under another pid. */

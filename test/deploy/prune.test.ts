@@ -6,7 +6,10 @@ const releases = names.map((name) => ({ release: name, checkout: name }))
 const none = new Set<string>()
 
 test('the newest releases are kept, with their checkouts', () => {
-  expect(planPrune(releases, names, '5', none, 2)).toEqual({ releases: ['1', '2', '3'], checkouts: ['1', '2', '3'] })
+  expect(planPrune(releases, names, '5', none, 2)).toEqual({
+    releases: ['1', '2', '3'],
+    checkouts: ['1', '2', '3'],
+  })
 })
 
 test('the live release is kept however old it is', () => {

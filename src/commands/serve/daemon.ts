@@ -11,7 +11,7 @@ import { routeTraffic } from '../../deploy/route.ts'
 import { settle } from '../../deploy/settle.ts'
 import { messageOf, PypaasError } from '../../errors.ts'
 import { openContext } from '../../host.ts'
-import { ensureNginx, stopNginx } from '../../nginx/managed.ts'
+import { ensureNginx, nginxRunning, stopNginx } from '../../nginx/managed.ts'
 import type { BranchRef, ReleaseRef } from '../../paths.ts'
 import { ensureHostSvscan, stopHostSvscan } from '../../services/host-svscan.ts'
 import { startedReleases, stopServices } from '../../services/tree.ts'
@@ -65,8 +65,10 @@ export async function startDaemon(ctx: Context, options: DaemonOptions): Promise
     await preload()
     await recoverAll(ctx, (ref) => later('settle', () => settle(ctx, ref)))
     await keepRunning(ctx)
-    await routeTraffic(ctx, { line: (text) => ctx.log.warn({}, text) })
-    const ssh = await startSsh(ctx, options, (ref) => later('settle', () => settleAfresh(ctx, ref)))
+    await routeTraffic(ctx, warnings(ctx))
+    const ssh = await startSsh(ctx, options, (ref) =>
+      later('settle', async () => settle(await reopened(ctx), ref)),
+    )
     let looking = false
     const timer = setInterval(() => {
       if (looking) return
@@ -109,7 +111,20 @@ async function keepRunning(ctx: Context): Promise<void> {
   if (services.mode === 'managed' && (await ensureHostSvscan(ctx)) === 'started') {
     ctx.log.info({}, 'started svscan')
   }
-  if (nginx.mode === 'managed' && (await ensureNginx(ctx)) === 'started') ctx.log.info({}, 'started nginx')
+  if (nginx.mode !== 'managed' || (await nginxRunning(ctx)) !== undefined) return
+  // A set that passed its test once need not pass it now (a certificate that has gone): staged anew, it is tested.
+  const now = await reopened(ctx)
+  await routeTraffic(now, warnings(ctx))
+  if ((await ensureNginx(now)) === 'started') ctx.log.info({}, 'started nginx')
+}
+
+function warnings(ctx: Context): Output {
+  return { line: (text) => ctx.log.warn({}, text) }
+}
+
+/** The context with the configuration as it is by now. */
+function reopened(ctx: Context): Promise<Context> {
+  return openContext({ home: ctx.paths.home, config: ctx.config.dir, log: ctx.log, unconfigured: false })
 }
 
 /** Deploys that were cut short are finished or undone; a branch that is being deployed right now is left alone. */
@@ -157,12 +172,6 @@ async function startSsh(
       return runSshCommand(command ?? '', session, host)
     },
   })
-}
-
-/** With the configuration as it is by now. */
-async function settleAfresh(ctx: Context, ref: BranchRef): Promise<void> {
-  const options = { home: ctx.paths.home, config: ctx.config.dir, log: ctx.log, unconfigured: false }
-  await settle(await openContext(options), ref)
 }
 
 async function allReleases(ctx: Context): Promise<ReleaseRef[]> {

@@ -11,7 +11,10 @@ import type { Phase } from './phase.ts'
  * `maintenance_upstream` or with the 503 page until SWITCH.
  */
 export const maintenance: Phase = {
-  heading: () => 'Maintenance: the former processes stop, the maintenance hook runs',
+  heading: ({ former }) =>
+    former === undefined
+      ? 'Running the maintenance hook'
+      : 'Maintenance: the former processes stop, the maintenance hook runs',
   async apply({ ctx, ref, former, order, report, signal, target }) {
     await enterMaintenance(ctx, ref, [...order.branch.runners.keys()])
     const routed = await routeTraffic(ctx, report)
