@@ -1,8 +1,11 @@
 /** Deploys of what is live already, for one branch or for several in turn. */
 import type { BranchConfig } from '../config/types.ts'
+import { lockBranch } from '../deploy/branch-lock.ts'
 import { runDeploy } from '../deploy/pipeline.ts'
+import type { Context } from '../context.ts'
 import { PypaasError } from '../errors.ts'
 import { commitOf, subjectOf } from '../git/repository.ts'
+import type { BranchRef } from '../paths.ts'
 import { tee } from '../system/output.ts'
 import { liveRelease } from '../system/state.ts'
 import type { Invocation } from './command.ts'
@@ -11,26 +14,18 @@ import { printFailure } from './run-request.ts'
 
 /** Goes on after a failure; returns the worst exit status. */
 export async function deployEach(invocation: Invocation, kind: 'rebuild' | 'restart'): Promise<number> {
-  const { ctx, args, out, err, session } = invocation
-  const branches = branchesOf(ctx, args[0], args[1])
+  const { ctx, args, err, session } = invocation
   const one = args[1] !== undefined
   let worst = 0
-  for (const branch of branches) {
-    const ref = { repo: branch.repo, branch: branch.branch }
+  for (const branch of branchesOf(ctx, args[0], args[1])) {
     try {
-      const commit = await commitToDeploy(invocation, branch)
-      if (commit === undefined) {
-        if (one) {
-          throw new PypaasError('failed', `${ref.repo} ${ref.branch} has never been deployed`, {
-            hint: 'push it first',
-          })
-        }
-        continue
+      if (await deployOne(invocation, kind, branch)) {
+        session.settleLater({ repo: branch.repo, branch: branch.branch })
+      } else if (one) {
+        throw new PypaasError('failed', `${branch.repo} ${branch.branch} has never been deployed`, {
+          hint: 'push it first',
+        })
       }
-      const output = session.watch === undefined ? out : tee(out, session.watch)
-      const order = { kind, branch, ...commit, by: session.who }
-      await runDeploy(ctx, order, { output, signal: session.signal })
-      session.settleLater(ref)
     } catch (error) {
       worst = Math.max(worst, printFailure(error, err))
     }
@@ -38,13 +33,33 @@ export async function deployEach(invocation: Invocation, kind: 'rebuild' | 'rest
   return worst
 }
 
+/** False: there is nothing to deploy. What is live is looked up under the lock: a push may be about to change it. */
+async function deployOne(
+  { ctx, out, session }: Invocation,
+  kind: 'rebuild' | 'restart',
+  branch: BranchConfig,
+): Promise<boolean> {
+  const ref = { repo: branch.repo, branch: branch.branch }
+  const output = session.watch === undefined ? out : tee(out, session.watch)
+  const options = { output, signal: session.signal }
+  const held = await lockBranch(ctx, ref, `${kind} of ${ref.repo} ${ref.branch} by ${session.who}`, options)
+  try {
+    const commit = await commitToDeploy(ctx, ref)
+    if (commit === undefined) return false
+    await runDeploy(ctx, { kind, branch, ...commit, by: session.who }, options)
+    return true
+  } finally {
+    await held.release()
+  }
+}
+
 /** The live commit; for a host taken over from pyPaaS, or a first deploy that failed, the branch's head. */
 async function commitToDeploy(
-  { ctx }: Invocation,
-  { repo, branch }: BranchConfig,
+  ctx: Context,
+  ref: BranchRef,
 ): Promise<{ commit: string; subject: string } | undefined> {
-  const live = await liveRelease(ctx.paths, { repo, branch })
+  const live = await liveRelease(ctx.paths, ref)
   if (live !== undefined) return { commit: live.commit, subject: live.subject }
-  const commit = await commitOf(ctx, repo, `refs/heads/${branch}`)
-  return commit === undefined ? undefined : { commit, subject: await subjectOf(ctx, repo, commit) }
+  const commit = await commitOf(ctx, ref.repo, `refs/heads/${ref.branch}`)
+  return commit === undefined ? undefined : { commit, subject: await subjectOf(ctx, ref.repo, commit) }
 }

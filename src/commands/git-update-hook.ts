@@ -13,6 +13,9 @@ export async function run({ ctx, session, args, out }: Invocation): Promise<numb
     session.who,
     options,
   )
-  if (pushed !== undefined) session.settleLater(pushed)
+  if (pushed === undefined) return status
+  session.settleLater(pushed)
+  // git moves the ref once this process has ended.
+  await pushed.lock.release()
   return status
 }

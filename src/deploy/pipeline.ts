@@ -5,7 +5,6 @@ import { messageOf, PypaasError } from '../errors.ts'
 import { urlsOf } from '../nginx/urls.ts'
 import type { BranchRef } from '../paths.ts'
 import type { Release } from '../release.ts'
-import { lock } from '../system/lock.ts'
 import { tee, type Output } from '../system/output.ts'
 import { listDirectory, liveRelease, liveReleaseName } from '../system/state.ts'
 import type { Deploy, Order } from './deploy.ts'
@@ -22,35 +21,15 @@ export interface DeployOptions {
   readonly output: Output
   /** Cancels the deploy until SWITCH. */
   readonly signal: AbortSignal
-  /** Seconds to wait for another deploy of the branch; undefined: as long as it takes. */
-  readonly wait?: number | undefined
 }
 
 /**
- * Makes a commit live, and returns once it is. Ending the former release is left to `settle`.
- * @throws PypaasError if it failed, was cancelled, or the branch is locked; the former release is then still live
+ * Makes a commit live, and returns once it is. Ending the former release is left to `settle`. The caller holds
+ * the branch's lock (`branch-lock.ts`).
+ * @throws PypaasError if it failed or was cancelled; the former release is then still live
  */
 export async function runDeploy(ctx: Context, order: Order, options: DeployOptions): Promise<Release> {
   requireMain(ctx.config)
-  const { repo, branch } = order.branch
-  const held = await lock(ctx.paths.branchLock({ repo, branch }), {
-    what: `${order.kind} of ${repo} ${branch} (${order.commit.slice(0, 11)}) by ${order.by}`,
-    now: ctx.now(),
-    wait: options.wait,
-    signal: options.signal,
-    onWait: (holder) =>
-      options.output.line(
-        `-----> Waiting for ${holder === undefined ? 'another deploy' : `the ${holder.what}, since ${holder.since}`}`,
-      ),
-  })
-  try {
-    return await deployLocked(ctx, order, options)
-  } finally {
-    await held.release()
-  }
-}
-
-async function deployLocked(ctx: Context, order: Order, options: DeployOptions): Promise<Release> {
   const { repo, branch } = order.branch
   const ref = { repo, branch }
   await recoverBranch(ctx, ref)

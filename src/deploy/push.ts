@@ -6,12 +6,17 @@ import { isAt, setBranch, subjectOf } from '../git/repository.ts'
 import type { RefUpdate } from '../git/transport.ts'
 import { branchOfUpdate } from '../git/update-hook.ts'
 import type { BranchRef } from '../paths.ts'
+import type { Lock } from '../system/lock.ts'
 import type { Output } from '../system/output.ts'
 import { liveRelease } from '../system/state.ts'
+import { describe, lockBranch } from './branch-lock.ts'
+import type { Order } from './deploy.ts'
 import { runDeploy, type DeployOptions } from './pipeline.ts'
 
+/** A branch that was deployed by a push. Its lock is held until its ref has moved too. */
 export interface Pushed extends BranchRef {
   readonly commit: string
+  readonly lock: Lock
 }
 
 /**
@@ -25,51 +30,63 @@ export async function acceptUpdate(
   by: string,
   options: DeployOptions,
 ): Promise<{ readonly status: number; readonly pushed?: Pushed }> {
-  const refuse = (error: PypaasError): { status: number } => {
+  try {
+    return { status: 0, pushed: await deployUpdate(ctx, repo, update, by, options) }
+  } catch (thrown) {
+    const error = thrown instanceof PypaasError ? thrown : defect(ctx, repo, thrown)
     if (!error.reported) show(options.output, error)
     return { status: error.exitStatus }
   }
-  let branch
+}
+
+async function deployUpdate(
+  ctx: Context,
+  repo: RepoConfig,
+  update: RefUpdate,
+  by: string,
+  options: DeployOptions,
+): Promise<Pushed> {
+  const branch = branchOfUpdate(repo, update)
+  const ref = { repo: repo.name, branch: branch.branch }
+  const subject = await subjectOf(ctx, repo.name, update.to)
+  const order: Order = { kind: 'push', branch, commit: update.to, subject, by }
+  const held = await lockBranch(ctx, ref, describe(order), options)
   try {
-    branch = branchOfUpdate(repo, update)
+    if (!(await isAt(ctx, ref.repo, ref.branch, update.from))) {
+      throw new PypaasError('failed', `the branch ${ref.branch} has moved while this push waited`, {
+        hint: 'somebody else has pushed: `git pull`, then push again',
+      })
+    }
+    await runDeploy(ctx, order, options)
+    return { ...ref, commit: update.to, lock: held }
   } catch (error) {
-    if (error instanceof PypaasError) return refuse(error)
+    await held.release()
     throw error
   }
-  try {
-    const subject = await subjectOf(ctx, repo.name, update.to)
-    await runDeploy(ctx, { kind: 'push', branch, commit: update.to, subject, by }, options)
-    return { status: 0, pushed: { repo: repo.name, branch: branch.branch, commit: update.to } }
-  } catch (error) {
-    if (!(error instanceof PypaasError)) {
-      ctx.log.error(
-        { repo: repo.name, error: messageOf(error), stack: stackOf(error) },
-        'a push failed unexpectedly',
-      )
-      return refuse(
-        new PypaasError('failed', messageOf(error), {
-          hint: 'this is a defect of pypaas; its log on the host says more',
-        }),
-      )
-    }
-    return refuse(error)
-  }
+}
+
+function defect(ctx: Context, repo: RepoConfig, thrown: unknown): PypaasError {
+  const stack = thrown instanceof Error ? thrown.stack : undefined
+  ctx.log.error({ repo: repo.name, error: messageOf(thrown), stack }, 'a push failed unexpectedly')
+  return new PypaasError('failed', messageOf(thrown), {
+    hint: 'this is a defect of pypaas; its log on the host says more',
+  })
 }
 
 /** After git has ended: the ref and the live release agree, whatever became of git's own update of the ref. */
 export async function agree(ctx: Context, pushed: readonly Pushed[]): Promise<void> {
-  for (const { repo, branch, commit } of pushed) {
-    const live = await liveRelease(ctx.paths, { repo, branch })
-    if (live?.commit !== commit) continue
-    if (!(await isAt(ctx, repo, branch, commit))) await setBranch(ctx, repo, branch, commit)
+  for (const { repo, branch, commit, lock: held } of pushed) {
+    try {
+      const live = await liveRelease(ctx.paths, { repo, branch })
+      if (live?.commit !== commit || (await isAt(ctx, repo, branch, commit))) continue
+      await setBranch(ctx, repo, branch, commit)
+    } finally {
+      await held.release()
+    }
   }
 }
 
 function show(output: Output, error: PypaasError): void {
   output.line(` !     ${error.message}`)
   if (error.hint !== undefined) output.line(` !     ${error.hint}`)
-}
-
-function stackOf(error: unknown): string | undefined {
-  return error instanceof Error ? error.stack : undefined
 }

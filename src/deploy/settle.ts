@@ -8,7 +8,7 @@ import type { Context } from '../context.ts'
 import { runHook } from '../hooks.ts'
 import { awaitDrained } from '../nginx/drain.ts'
 import type { BranchRef, ReleaseRef } from '../paths.ts'
-import { freeLegacyPorts, freePorts, portsOfRelease } from '../ports.ts'
+import { freeLegacyPorts, freePorts, legacyPortsOf, portsOfRelease } from '../ports.ts'
 import { processesOf } from '../release.ts'
 import { legacyServicesOf, stopLegacyServices } from '../services/legacy.ts'
 import { delist, retireServices, startedReleases, stopServices } from '../services/tree.ts'
@@ -58,10 +58,18 @@ async function retire(ctx: Context, ref: BranchRef, output: Output): Promise<voi
     await routeTraffic(ctx, output)
     await Promise.all(former.map((release) => retireRelease(ctx, release, output)))
   }
-  if ((await legacyServicesOf(ctx, ref)).length > 0) {
-    await stopLegacyServices(ctx, ref)
-    await freeLegacyPorts(ctx, ref)
-  }
+  await retirePredecessor(ctx, ref, output)
+}
+
+/** What pyPaaS runs of the branch, once there is a release in its place: until then it is what answers. */
+async function retirePredecessor(ctx: Context, ref: BranchRef, output: Output): Promise<void> {
+  if ((await legacyServicesOf(ctx, ref)).length === 0) return
+  if ((await liveReleaseName(ctx.paths, ref)) === undefined) return
+  await routeTraffic(ctx, output)
+  const oldPorts = await legacyPortsOf(ctx, ref)
+  await awaitDrained(ctx, { oldPorts, timeout: ctx.config.main.drainTimeout })
+  await stopLegacyServices(ctx, ref)
+  await freeLegacyPorts(ctx, ref)
 }
 
 async function retireRelease(ctx: Context, ref: ReleaseRef, output: Output): Promise<void> {

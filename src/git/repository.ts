@@ -48,11 +48,15 @@ export async function commitOf(ctx: Context, repo: string, ref: string): Promise
   }
 }
 
-/** Whether a branch points at `commit`. Looks at the ref's own file first, which a push has just written. */
+/**
+ * Whether a branch points at `commit`; all zeros: whether it is not there. Looks at the ref's own file first,
+ * which a push has just written.
+ */
 export async function isAt(ctx: Context, repo: string, branch: string, commit: string): Promise<boolean> {
   const loose = await readIfThere(join(ctx.paths.repo(repo), 'refs', 'heads', branch))
   if (loose?.trim() === commit) return true
-  return (await commitOf(ctx, repo, `refs/heads/${branch}`)) === commit
+  const present = await commitOf(ctx, repo, `refs/heads/${branch}`)
+  return /^0+$/.test(commit) ? present === undefined : present === commit
 }
 
 /** First line of a commit's message, without control characters. */

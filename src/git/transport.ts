@@ -52,8 +52,8 @@ export async function receivePack(
     ['receive.autogc', 'false'],
     // Our hooks, wherever a global configuration points.
     ['core.hooksPath', 'hooks'],
-    // The checked-out branch of a bare repository is just what a clone begins with.
-    ['receive.denyDeleteCurrent', 'warn'],
+    // The checked-out branch of a bare repository is just what a clone begins with; a deletion is ours to refuse.
+    ['receive.denyDeleteCurrent', 'ignore'],
   ].flatMap(([key, value]) => ['-c', `${key}=${value}`])
   const child = start(ctx, [...settings, 'receive-pack', path], options, { PYPAAS_PUSH: '3' }, ['pipe'])
   const channel = child.stdio[3] as Duplex

@@ -19,6 +19,12 @@ export function branchOfUpdate(repo: RepoConfig, { ref, to }: RefUpdate): Branch
   }
   const name = ref.slice(BRANCHES.length)
   const branch = repo.branches.get(name)
+  const deleted = /^0+$/.test(to)
+  if (branch === undefined && deleted) {
+    throw new PypaasError('denied', `the branch ${name} of ${repo.name} cannot be deleted by a push`, {
+      hint: `it is not configured, so that nothing is deployed of it; \`git branch -D ${name}\` in the repository on the host removes it`,
+    })
+  }
   if (branch === undefined) {
     const example = [...repo.branches.keys()][0]
     throw new PypaasError(
@@ -29,7 +35,7 @@ export function branchOfUpdate(repo: RepoConfig, { ref, to }: RefUpdate): Branch
       },
     )
   }
-  if (/^0+$/.test(to)) {
+  if (deleted) {
     throw new PypaasError('denied', `the branch ${name} is configured and cannot be deleted by a push`, {
       hint: `remove it from repos/${repo.name}.yml on the host, then run \`pypaas cleanup\` there`,
     })
