@@ -25,8 +25,10 @@ export async function predecessorOf(ctx: Context, branch: BranchConfig): Promise
   if ((await readLinkIfThere(path)) !== undefined) return undefined
   const name = (await readIfThere(path))?.trim()
   if (name === undefined || name === '') return undefined
-  // The file holds the time alone; the directory has the commit behind it.
-  const checkout = (await listDirectory(paths.checkoutsOf(ref))).find((entry) => entry.startsWith(`${name}-`))
+  // The file may hold the time alone, and the directory have the commit behind it.
+  const checkout = (await listDirectory(paths.checkoutsOf(ref))).find(
+    (entry) => entry === name || entry.startsWith(`${name}-`),
+  )
   if (checkout === undefined) return undefined
   const claims = (await portsInUse(ctx)).filter(({ repo, branch: of, release }) => {
     return release === undefined && repo === ref.repo && of === ref.branch

@@ -35,17 +35,12 @@ export async function ensureRepository(
 export async function commitOf(ctx: Context, repo: string, ref: string): Promise<string | undefined> {
   const path = ctx.paths.repo(repo)
   if ((await readIfThere(join(path, 'HEAD'))) === undefined) return undefined
-  try {
-    return await gitIn(ctx, path).raw(
-      'rev-parse',
-      '--verify',
-      '--quiet',
-      '--end-of-options',
-      `${ref}^{commit}`,
-    )
-  } catch {
-    return undefined
-  }
+  // With --quiet, git says nothing where there is no such ref.
+  const git = gitIn(ctx, path)
+  const found = await git
+    .raw('rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`)
+    .catch(() => '')
+  return found === '' ? undefined : found
 }
 
 /**
