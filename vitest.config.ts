@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    sequence: { concurrent: false },
+    // Most tests wait for processes: more files at once than cores, but not so many that they starve each other.
+    maxWorkers: 3,
   },
 })

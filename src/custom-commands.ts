@@ -47,12 +47,19 @@ function runShell(
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn('sh', ['-c', command], { cwd, env, detached: true })
+    let grace: NodeJS.Timeout | undefined
     const stop = (): void => {
       signalGroup(child.pid, 'SIGTERM')
-      // Output that nobody takes any more would keep the command from being seen as ended.
-      child.stdout.destroy()
-      child.stderr.destroy()
-      setTimeout(() => signalGroup(child.pid, 'SIGKILL'), GRACE * 1000).unref()
+      for (const output of [child.stdout, child.stderr]) {
+        // Nobody takes it any more; unread, or closed, it would keep the command from ending in order.
+        output.unpipe()
+        output.resume()
+      }
+      grace = setTimeout(() => {
+        signalGroup(child.pid, 'SIGKILL')
+        child.stdout.destroy()
+        child.stderr.destroy()
+      }, GRACE * 1000)
     }
     if (streams.signal?.aborted) stop()
     streams.signal?.addEventListener('abort', stop, { once: true })
@@ -65,6 +72,7 @@ function runShell(
     const finish = (): void => {
       streams.stdin?.unpipe(child.stdin)
       streams.signal?.removeEventListener('abort', stop)
+      if (!signalGroup(child.pid, 0)) clearTimeout(grace)
     }
     child.on('error', (cause) => {
       finish()
@@ -77,11 +85,12 @@ function runShell(
   })
 }
 
-function signalGroup(pid: number | undefined, name: NodeJS.Signals): void {
-  if (pid === undefined) return
+/** False: the group has gone. Signal 0 only looks. */
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals | 0): boolean {
+  if (pid === undefined) return false
   try {
-    process.kill(-pid, name)
+    return process.kill(-pid, signal)
   } catch {
-    // The group has gone.
+    return false
   }
 }

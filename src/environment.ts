@@ -12,6 +12,9 @@ export interface Target {
   readonly env: Readonly<Record<string, string>>
 }
 
+/** Environment variable that the builds and hooks of a deploy carry, so that they can be found. */
+export const BUILD_MARK = 'PYPAAS_DEPLOY'
+
 /** Where Debian's login looks for programs (`ENV_SUPATH` of login.defs(5)). */
 const STANDARD_DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
 

@@ -32,7 +32,14 @@ export async function runHook(
     // Never zero: a timeout of 0 has passed, it is not "none".
     const timeout = end === undefined ? undefined : Math.max(0.001, (end - performance.now()) / 1000)
     try {
-      await stream(['sh', '-c', command], output, { cwd: target.path, env, signal: options.signal, timeout })
+      await stream(['sh', '-c', command], output, {
+        cwd: target.path,
+        env,
+        signal: options.signal,
+        timeout,
+        // Only during a build does anything else of the branch run.
+        background: options.stage !== 'maintenance',
+      })
     } catch (error) {
       throw ofStage(options, end, error)
     }

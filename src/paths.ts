@@ -47,6 +47,12 @@ export function pathsOf(home: string) {
     /** A symbolic link to the release's checkout. */
     releaseLink: (ref: ReleaseRef) => ofBranch('state', ref, 'releases', ref.release),
     deploys: (ref: BranchRef) => ofBranch('state', ref, 'deploys'),
+    /** Who froze the branch, and why. */
+    frozen: (ref: BranchRef) => ofBranch('state', ref, 'frozen.json'),
+    /** Those who wait to deploy the branch. */
+    queue: (ref: BranchRef) => ofBranch('state', ref, 'queue'),
+    /** Asks the deploy of that id to cancel itself. */
+    cancelFile: (ref: ReleaseRef) => ofBranch('state', ref, 'deploys', `${ref.release}.cancel`),
     branchLock: (ref: BranchRef) => ofBranch('state', ref, 'lock'),
 
     ports: at('ports.yml'),
@@ -61,6 +67,7 @@ export function pathsOf(home: string) {
     venvLock: (key: string) => at('cache', 'venv', `${fileName(key)}.lock`),
     /** What a tool such as npm or pip has downloaded; the tool's own format. */
     downloads: (tool: string) => at('cache', 'downloads', fileName(tool)),
+    allDownloads: at('cache', 'downloads'),
     /** Versions of the node and python binaries that were asked for theirs. */
     runtimes: at('cache', 'runtimes.json'),
 
@@ -79,6 +86,14 @@ export function pathsOf(home: string) {
     /** A symbolic link to the set in force below {@link nginxSets}; swung as a whole. */
     nginxFiles: at('nginx.d'),
     nginxSets: at('nginx.sets'),
+
+    /** Deploys that are not quite over; see `deploy/unfinished.ts`. */
+    unfinished: at('run', 'unfinished'),
+    /** Held by the process that does what is left to do after the SWITCH to that release. */
+    settleLock: (ref: ReleaseRef) =>
+      at('run', 'unfinished', `.${joinNames(ref.repo, ref.branch, ref.release)}.lock`),
+    unfinishedFile: (ref: ReleaseRef) =>
+      at('run', 'unfinished', joinNames(ref.repo, ref.branch, ref.release)),
 
     run: at('run'),
     runFile: (name: string) => at('run', name),

@@ -95,10 +95,19 @@ export async function freePorts(ctx: Context, ref: ReleaseRef | BranchRef): Prom
   await free(ctx, isOf(ref))
 }
 
+/** The ports that pyPaaS has claimed for a branch. */
+export async function legacyPortsOf(ctx: Context, ref: BranchRef): Promise<number[]> {
+  return (await portsInUse(ctx)).filter(isLegacyOf(ref)).map(({ port }) => port)
+}
+
 /** Gives back the ports that pyPaaS had claimed for a branch. */
-export async function freeLegacyPorts(ctx: Context, { repo, branch }: BranchRef): Promise<void> {
+export async function freeLegacyPorts(ctx: Context, ref: BranchRef): Promise<void> {
+  await free(ctx, isLegacyOf(ref))
+}
+
+function isLegacyOf({ repo, branch }: BranchRef): (claim: PortClaim) => boolean {
   const ofBranch = isOf({ repo, branch })
-  await free(ctx, (claim) => ofBranch(claim) && claim.release === undefined)
+  return (claim) => ofBranch(claim) && claim.release === undefined
 }
 
 async function free(ctx: Context, goes: (claim: PortClaim) => boolean): Promise<void> {

@@ -5,6 +5,8 @@ import type { ReleaseRef } from './paths.ts'
 export interface Release extends ReleaseRef {
   /** Name of the directory below `checkouts/<repo>/<branch>/`; a restart makes a new release of the same one. */
   readonly checkout: string
+  /** The release whose snapshot this one has again, if it came by a rollback. */
+  readonly origin?: string
   /** The full object id. */
   readonly commit: string
   /** First line of the commit's message. */

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
@@ -62,4 +64,19 @@ test('a cancelled command leaves no process', async () => {
   cancel.abort()
   await expect(running).rejects.toMatchObject({ code: 'cancelled' })
   await expect.poll(() => isAlive(pid)).toBe(false)
+})
+
+test('a cancelled command may end in order, whatever it still prints', async () => {
+  const ctx = await testContext()
+  const target = await checkoutWith(ctx, '1', {})
+  const stdout = new PassThrough()
+  const cancel = new AbortController()
+  const last = 'head -c 200000 /dev/zero; head -c 200000 /dev/zero >&2; echo in order >last'
+  const command = `trap '${last}; exit' TERM; echo ready; while :; do sleep 0.02; done`
+  const streams = { stdout, stderr: new PassThrough(), signal: cancel.signal }
+  const running = runCustomCommands(ctx, [command], target, streams)
+  await new Promise((resolve) => stdout.once('data', resolve))
+  cancel.abort()
+  await expect(running).rejects.toMatchObject({ code: 'cancelled' })
+  expect(await readFile(join(target.path, 'last'), 'utf8')).toBe('in order\n')
 })

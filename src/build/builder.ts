@@ -35,5 +35,10 @@ export interface SharedTree {
 export async function runStep(job: BuildJob, argv: readonly string[]): Promise<void> {
   const shell = argv[0] === 'sh' && argv[1] === '-c'
   job.output.line(`$ ${argv.slice(shell ? 2 : 0).join(' ')}`)
-  await stream(argv, job.output, { cwd: job.target.path, env: job.env, signal: job.signal })
+  await stream(argv, job.output, {
+    cwd: job.target.path,
+    env: job.env,
+    signal: job.signal,
+    background: true,
+  })
 }

@@ -1,7 +1,7 @@
 /** Keys of dependency trees (DESIGN 5): everything that an install depends on, in one name. */
 import { createHash } from 'node:crypto'
 import type { Context } from '../context.ts'
-import type { Target } from '../environment.ts'
+import { BUILD_MARK, type Target } from '../environment.ts'
 
 /**
  * `<tool>-<runtime version>-<platform>-<hash>`. The inputs go into the hash only: environment values among
@@ -20,6 +20,6 @@ export function treeKey(
 
 /** The environment as install scripts see it, without what differs from commit to commit and from checkout to checkout. */
 export function keyedEnvironment(ctx: Context, target: Target): [string, string][] {
-  const { GIT_COMMIT: _commit, ...env } = { ...ctx.baseEnv, ...target.env }
+  const { GIT_COMMIT: _commit, [BUILD_MARK]: _mark, ...env } = { ...ctx.baseEnv, ...target.env }
   return Object.entries(env).toSorted(([a], [b]) => (a < b ? -1 : 1))
 }

@@ -2,8 +2,9 @@
 import { cleanUp, findLeftovers, type Leftover } from '../deploy/cleanup.ts'
 import { PypaasError } from '../errors.ts'
 import type { Invocation } from './command.ts'
+import { waitOf } from './wait.ts'
 
-export async function run({ ctx, options, json, out, err }: Invocation): Promise<number> {
+export async function run({ ctx, session, options, json, out, err }: Invocation): Promise<number> {
   const { problems, dir } = ctx.config
   if (problems.length > 0) {
     // What a broken file defines would look as if it were no longer configured.
@@ -11,9 +12,10 @@ export async function run({ ctx, options, json, out, err }: Invocation): Promise
       hint: '`pypaas check` shows them',
     })
   }
-  const leftovers = await findLeftovers(ctx)
+  const found = await findLeftovers(ctx)
   const dryRun = options['dryRun'] === true
-  if (!dryRun) await cleanUp(ctx, leftovers, err)
+  const locking = { output: err, signal: session.signal, wait: waitOf(options) }
+  const leftovers = dryRun ? found : await cleanUp(ctx, found, locking)
   if (json) out.line(JSON.stringify({ removed: !dryRun, leftovers }, null, 2))
   else if (leftovers.length === 0) out.line('nothing to remove')
   else

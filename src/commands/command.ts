@@ -12,6 +12,8 @@ export interface CommandSpec {
   readonly name: string
   /** As commander writes them: `<needed>`, `[optional]`, `<several...>`. */
   readonly arguments?: string
+  /** How the arguments are shown in the help, where that is more than {@link arguments} can say. */
+  readonly usage?: string
   readonly options?: readonly (readonly [flags: string, help: string])[]
   readonly help: string
   /** Whether it may come over SSH. */
@@ -23,6 +25,8 @@ export interface CommandSpec {
   readonly json?: boolean
   /** Works without a valid configuration. */
   readonly unconfigured?: boolean
+  /** False: it does not look after deploys that were cut short before its own work. */
+  readonly recovers?: boolean
   readonly load: () => Promise<{ readonly run: Run }>
 }
 

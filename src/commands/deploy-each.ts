@@ -10,6 +10,7 @@ import { tee } from '../system/output.ts'
 import { liveRelease } from '../system/state.ts'
 import type { Invocation } from './command.ts'
 import { branchesOf } from './lookup.ts'
+import { waitOf } from './wait.ts'
 import { printFailure } from './run-request.ts'
 
 /** Goes on after a failure; returns the worst exit status. */
@@ -35,31 +36,32 @@ export async function deployEach(invocation: Invocation, kind: 'rebuild' | 'rest
 
 /** False: there is nothing to deploy. What is live is looked up under the lock: a push may be about to change it. */
 async function deployOne(
-  { ctx, out, session }: Invocation,
+  { ctx, out, session, options: given }: Invocation,
   kind: 'rebuild' | 'restart',
   branch: BranchConfig,
 ): Promise<boolean> {
   const ref = { repo: branch.repo, branch: branch.branch }
   const output = session.watch === undefined ? out : tee(out, session.watch)
-  const options = { output, signal: session.signal }
+  const options = { output, signal: session.signal, wait: waitOf(given) }
   const held = await lockBranch(ctx, ref, `${kind} of ${ref.repo} ${ref.branch} by ${session.who}`, options)
   try {
-    const commit = await commitToDeploy(ctx, ref)
-    if (commit === undefined) return false
-    await runDeploy(ctx, { kind, branch, ...commit, by: session.who }, options)
+    const live = await liveRelease(ctx.paths, ref)
+    const commit = live ?? (await headOf(ctx, ref))
+    if (commit === undefined || (kind === 'restart' && live === undefined)) return false
+    const built = kind === 'restart' && live !== undefined ? { built: { checkout: live.checkout } } : {}
+    const { commit: id, subject } = commit
+    await runDeploy(ctx, { kind, branch, commit: id, subject, by: session.who, ...built }, options)
     return true
   } finally {
     await held.release()
   }
 }
 
-/** The live commit; for a host taken over from pyPaaS, or a first deploy that failed, the branch's head. */
-async function commitToDeploy(
+/** What a host that was taken over from pyPaaS, or whose first deploy failed, has to rebuild: the branch's head. */
+async function headOf(
   ctx: Context,
   ref: BranchRef,
 ): Promise<{ commit: string; subject: string } | undefined> {
-  const live = await liveRelease(ctx.paths, ref)
-  if (live !== undefined) return { commit: live.commit, subject: live.subject }
   const commit = await commitOf(ctx, ref.repo, `refs/heads/${ref.branch}`)
   return commit === undefined ? undefined : { commit, subject: await subjectOf(ctx, ref.repo, commit) }
 }

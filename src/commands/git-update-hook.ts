@@ -5,7 +5,7 @@ import { repoOf } from './lookup.ts'
 
 export async function run({ ctx, session, args, out }: Invocation): Promise<number> {
   const [name = '', ref = '', from = '', to = ''] = args
-  const options = { output: out, signal: session.signal }
+  const options = { output: out, signal: session.signal, pushOptions: [] }
   const { status, pushed } = await acceptUpdate(
     ctx,
     repoOf(ctx, name),
@@ -16,6 +16,6 @@ export async function run({ ctx, session, args, out }: Invocation): Promise<numb
   if (pushed === undefined) return status
   session.settleLater(pushed)
   // git moves the ref once this process has ended.
-  await pushed.lock.release()
+  await pushed.lock?.release()
   return status
 }

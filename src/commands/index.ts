@@ -1,5 +1,6 @@
 /** The table of commands: every one, for the shell and both SSH entrances. */
 import type { CommandSpec } from './command.ts'
+import { WAIT } from './wait.ts'
 
 export const commands: readonly CommandSpec[] = [
   {
@@ -27,6 +28,7 @@ export const commands: readonly CommandSpec[] = [
     ssh: false,
     right: 'host',
     hidden: true,
+    recovers: false,
     load: () => import('./git-update-hook.ts'),
   },
   {
@@ -49,6 +51,7 @@ export const commands: readonly CommandSpec[] = [
   {
     name: 'rebuild',
     arguments: '[repo] [branch]',
+    options: [WAIT],
     help: 'build and deploy the live commit anew; without names, of all branches',
     ssh: true,
     right: 'operate',
@@ -57,10 +60,71 @@ export const commands: readonly CommandSpec[] = [
   {
     name: 'restart',
     arguments: '[repo] [branch]',
+    options: [WAIT],
     help: 'start new processes of what is live, with the present configuration and without downtime; without names, of all branches',
     ssh: true,
     right: 'operate',
     load: () => import('./restart.ts'),
+  },
+  {
+    name: 'releases',
+    arguments: '<repo> <branch>',
+    help: 'kept releases of a branch: commit, who, when, size; * is live',
+    ssh: true,
+    right: 'read',
+    json: true,
+    load: () => import('./releases.ts'),
+  },
+  {
+    name: 'rollback',
+    arguments: '<repo> <branch> [release]',
+    options: [WAIT],
+    help: 'go back to a kept release, with its settings, without building (default: the one before)',
+    ssh: true,
+    right: 'operate',
+    load: () => import('./rollback.ts'),
+  },
+  {
+    name: 'deploys',
+    arguments: '[what...]',
+    usage: '[<repo> [<branch>]] | show <id> | attach <id> | attach <repo> <branch>',
+    help: 'the last deploys; one with its phases and its log; follow one that is running',
+    ssh: true,
+    right: 'read',
+    json: true,
+    load: () => import('./deploys/index.ts'),
+  },
+  {
+    name: 'cancel',
+    arguments: '<repo> <branch>',
+    help: 'stop the running deploy of a branch; what is live stays live',
+    ssh: true,
+    right: 'operate',
+    load: () => import('./cancel.ts'),
+  },
+  {
+    name: 'freeze',
+    arguments: '<repo> <branch> <why...>',
+    help: 'refuse deploys of a branch until it is unfrozen',
+    ssh: true,
+    right: 'operate',
+    load: () => import('./freeze.ts'),
+  },
+  {
+    name: 'unfreeze',
+    arguments: '<repo> <branch>',
+    help: 'let deploys of a branch through again',
+    ssh: true,
+    right: 'operate',
+    load: () => import('./unfreeze.ts'),
+  },
+  {
+    name: 'disk',
+    help: 'what takes how much of the disk',
+    ssh: true,
+    right: 'read',
+    json: true,
+    load: () => import('./disk.ts'),
   },
   {
     name: 'custom_cmds',
@@ -80,7 +144,7 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: 'cleanup',
-    options: [['--dry-run', 'show what would be removed']],
+    options: [['--dry-run', 'show what would be removed'], WAIT],
     help: 'remove what belongs to nothing that is configured',
     ssh: false,
     right: 'host',
@@ -94,6 +158,7 @@ export const commands: readonly CommandSpec[] = [
     right: 'host',
     json: true,
     unconfigured: true,
+    recovers: false,
     load: () => import('./rebuild-authorized-keys.ts'),
   },
   {
@@ -104,6 +169,7 @@ export const commands: readonly CommandSpec[] = [
     right: 'host',
     hidden: true,
     unconfigured: true,
+    recovers: false,
     load: () => import('./ssh.ts'),
   },
   {
@@ -112,6 +178,8 @@ export const commands: readonly CommandSpec[] = [
     help: 'the daemon: embedded SSH server, managed svscan and nginx; in the foreground',
     ssh: false,
     right: 'host',
+    // The daemon does so itself; before everything ends, nothing is to be begun.
+    recovers: false,
     load: () => import('./serve/index.ts'),
   },
   {
@@ -126,7 +194,23 @@ export const commands: readonly CommandSpec[] = [
     right: 'host',
     json: true,
     unconfigured: true,
+    recovers: false,
     load: () => import('./install.ts'),
+  },
+  {
+    name: 'deploy-detached',
+    arguments: '<repo> <branch> <commit>',
+    options: [
+      ['--by <who>', 'who pushed'],
+      ['--message <text>', 'for the journal'],
+      ['--no-cache', 'reuse nothing of former builds'],
+    ],
+    help: 'deploy what a detached push has moved',
+    ssh: false,
+    right: 'host',
+    hidden: true,
+    recovers: false,
+    load: () => import('./deploy-detached.ts'),
   },
   {
     name: 'settle',
@@ -135,6 +219,7 @@ export const commands: readonly CommandSpec[] = [
     ssh: false,
     right: 'host',
     hidden: true,
+    recovers: false,
     load: () => import('./settle.ts'),
   },
 ]

@@ -1,5 +1,5 @@
 /** From names that a user typed to what is configured, or to a message that helps. */
-import { closest, distance } from 'fastest-levenshtein'
+import { nearest } from '../config/suggest.ts'
 import type { BranchConfig, RepoConfig } from '../config/types.ts'
 import type { Context } from '../context.ts'
 import { PypaasError } from '../errors.ts'
@@ -50,8 +50,8 @@ export function branchesOf(
 
 function known(what: string, name: string, names: readonly string[]): string {
   if (names.length === 0) return `no ${what} are configured`
-  const nearest = closest(name, [...names])
-  if (distance(name, nearest) <= Math.max(1, name.length / 3)) return `did you mean ${nearest}?`
+  const meant = nearest(name, names)
+  if (meant !== undefined) return `did you mean ${meant}?`
   return names.length > 20 ? '`list` shows all that there are' : `configured ${what}: ${names.join(', ')}`
 }
 

@@ -10,6 +10,7 @@ export type Request =
       readonly kind: 'run'
       readonly spec: CommandSpec
       readonly args: readonly string[]
+      /** The command's own, and the global ones. */
       readonly options: Readonly<Record<string, unknown>>
       readonly global: GlobalOptions
     }
@@ -88,12 +89,12 @@ function addCommand(
   const options = spec.options ?? []
   const command = program.command(spec.name, { hidden: spec.hidden === true }).description(spec.help)
   // The usage without commander's [options], which says nothing.
-  const usage = [...options.map(([flags]) => `[${flags}]`), spec.arguments ?? '']
+  const usage = [...options.map(([flags]) => `[${flags}]`), spec.usage ?? spec.arguments ?? '']
   command.usage(usage.filter(Boolean).join(' '))
   if (spec.arguments !== undefined) command.arguments(spec.arguments)
   if (spec.json === true) command.option('--json', 'print the report as JSON')
   for (const [flags, help] of options) command.option(flags, help)
-  command.action(() => chosen(command.args, command.opts<Record<string, unknown>>()))
+  command.action(() => chosen(command.args, command.optsWithGlobals<Record<string, unknown>>()))
 }
 
 function usageError(error: CommanderError, program: Command, via: Session['via']): PypaasError {

@@ -1,7 +1,9 @@
 /** Runs a parsed request: opens the context, loads the command, turns failures into two lines and a status. */
+import type { Context } from '../context.ts'
 import { messageOf, PypaasError } from '../errors.ts'
 import { openContext, type HostOptions } from '../host.ts'
 import { streamOutput, type Output } from '../system/output.ts'
+import { listDirectory } from '../system/state.ts'
 import type { Session } from './command.ts'
 import { parseRequest } from './request.ts'
 import { selfCommand } from './session.ts'
@@ -24,14 +26,25 @@ export async function runRequest(
       return request.status
     }
     const { spec, args, options, global } = request
-    const { json: _, ...named } = global
+    const { json = false, ...named } = global
     const ctx = await openContext({ ...host, ...named, unconfigured: spec.unconfigured === true })
-    const json = global.json === true || options['json'] === true
     const { run } = await spec.load()
     const here = { ...session, self: selfCommand(session.self, named) }
+    if (spec.recovers !== false) await recover(ctx, here)
     return await run({ ctx, session: here, args, options, json, out, err })
   } catch (error) {
     return printFailure(error, err)
+  }
+}
+
+/** What is left of others must not keep a command from its own work. */
+async function recover(ctx: Context, session: Session): Promise<void> {
+  try {
+    if ((await listDirectory(ctx.paths.unfinished)).length === 0) return
+    const { recoverCutShort } = await import('../deploy/cut-short.ts')
+    await recoverCutShort(ctx, (ref) => session.settleLater(ref))
+  } catch (error) {
+    ctx.log.error({ error: messageOf(error) }, 'a deploy that was cut short could not be recovered')
   }
 }
 

@@ -1,14 +1,30 @@
 /** Each process: since when it is up, pid, port, release, restarts. */
+import type { Context } from '../context.ts'
+import { frozen, type Frozen } from '../deploy/freeze.ts'
+import { listRecords } from '../deploy/journal.ts'
+import type { Release } from '../release.ts'
+import { lastLogLines } from '../services/logs.ts'
 import { releaseStatus, type ProcessStatus } from '../services/status.ts'
 import { liveRelease } from '../system/state.ts'
 import type { Invocation } from './command.ts'
 import { branchesOf } from './lookup.ts'
+import { duration, table } from './text.ts'
+
+/** How many of the last lines of a crashing process are shown. */
+const LINES = 5
 
 interface BranchStatus {
   readonly repo: string
   readonly branch: string
   readonly release: string | null
-  readonly processes: readonly ProcessStatus[]
+  /** Who froze the branch; since: ISO 8601, UTC. */
+  readonly frozen: Frozen | null
+  /** The deploy that failed after it was live, if the former release was put back because of it. */
+  readonly reverted: { release: string; by: string; why: string; former: string } | null
+  readonly processes: readonly (ProcessStatus & {
+    /** The last of what a crashing process has printed; none of one that is well. */
+    readonly lines: readonly string[]
+  })[]
 }
 
 /** 1 if a process of what is live is not up. */
@@ -16,16 +32,46 @@ export async function run({ ctx, args, json, out }: Invocation): Promise<number>
   const branches: BranchStatus[] = []
   for (const { repo, branch } of branchesOf(ctx, args[0], args[1])) {
     const live = await liveRelease(ctx.paths, { repo, branch })
-    const processes = live === undefined ? [] : await releaseStatus(ctx, live)
-    branches.push({ repo, branch, release: live?.release ?? null, processes })
+    branches.push({
+      repo,
+      branch,
+      release: live?.release ?? null,
+      frozen: (await frozen(ctx, { repo, branch })) ?? null,
+      reverted: live === undefined ? null : await revertedFor(ctx, live),
+      processes: live === undefined ? [] : await processesWithLines(ctx, live),
+    })
   }
   if (json) out.line(JSON.stringify(branches, null, 2))
+  else if (branches.length === 0) out.line(`no repos are configured in ${ctx.config.dir}/repos`)
   else for (const branch of branches) for (const line of describe(branch, ctx.now())) out.line(line)
   return branches.every(({ processes }) => processes.every(({ state }) => state === 'up')) ? 0 : 1
 }
 
-function describe({ repo, branch, release, processes }: BranchStatus, now: Date): string[] {
-  const heading = `${repo} ${branch}: ${release ?? 'not deployed yet'}`
+/** What the live release was put back for. A deploy that comes after it makes this the past. */
+async function revertedFor(ctx: Context, live: Release): Promise<BranchStatus['reverted']> {
+  // Only a release that was put back has an origin: of all others, the journal need not be read.
+  if (live.origin === undefined) return null
+  const records = await listRecords(ctx.paths, live)
+  const at = records.findIndex(({ release, kind }) => release === live.release && kind === 'revert')
+  const failed = records.slice(0, Math.max(at, 0)).findLast(({ result }) => result === 'reverted')
+  if (failed === undefined) return null
+  const { release, by, error: why = '' } = failed
+  return { release, by, why, former: live.origin }
+}
+
+async function processesWithLines(ctx: Context, live: Release): Promise<BranchStatus['processes']> {
+  const processes = await releaseStatus(ctx, live)
+  return Promise.all(
+    processes.map(async (process) => {
+      const count = process.state === 'crashing' ? LINES : 0
+      const lines = await lastLogLines(ctx, live, process.runner, process.index, count)
+      return { ...process, lines: lines.map(({ text }) => text) }
+    }),
+  )
+}
+
+function describe(status: BranchStatus, now: Date): string[] {
+  const { repo, branch, release, frozen: frost, reverted, processes } = status
   const rows = processes.map(({ runner, index, state, pid, port, since, restarts }) => [
     `${runner}-${index}`,
     state,
@@ -34,26 +80,12 @@ function describe({ repo, branch, release, processes }: BranchStatus, now: Date)
     port === undefined ? '' : `port ${port}`,
     restarts === 0 ? '' : `${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`,
   ])
-  return [heading, ...table(rows).map((row) => `    ${row}`)]
-}
-
-/** Columns as wide as their widest cell. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
-}
-
-/** `3 d 4 h`, `12 min`, `8 s`. */
-function duration(milliseconds: number): string {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000))
-  if (seconds < 60) return `${seconds} s`
-  const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes} min`
-  const hours = Math.floor(minutes / 60)
-  return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`
+  const shown = [
+    ...(frost === null ? [] : [`frozen by ${frost.by} since ${frost.since}: ${frost.why}`]),
+    ...(reverted === null
+      ? []
+      : [`reverted: ${reverted.release} by ${reverted.by}: ${reverted.why}; ${reverted.former} is live again`]),
+    ...table(rows).flatMap((row, at) => [row, ...(processes[at]?.lines ?? []).map((line) => `    | ${line}`)]),
+  ]
+  return [`${repo} ${branch}: ${release ?? 'not deployed yet'}`, ...shown.map((line) => `    ${line}`)]
 }

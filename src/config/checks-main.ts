@@ -6,7 +6,7 @@ import type { ListenAddress } from './types.ts'
 import { parseListen, parseSize, withDomain } from './values.ts'
 
 export function checkMain(raw: RawMain): Finding[] {
-  return [...checkPorts(raw), ...checkAddresses(raw), ...checkSize(raw), ...checkTlsText(raw)]
+  return [...checkPorts(raw), ...checkAddresses(raw), ...checkSizes(raw), ...checkTlsText(raw)]
 }
 
 function checkPorts({ ports }: RawMain): Finding[] {
@@ -48,11 +48,16 @@ function overlap(one: ListenAddress, other: ListenAddress): boolean {
   return one.port === other.port && (all || one.host === other.host)
 }
 
-function checkSize({ git }: RawMain): Finding[] {
-  const path = ['git', 'max_push']
-  if (git?.max_push === undefined || parseSize(git.max_push) !== undefined) return []
+function checkSizes({ git, disk }: RawMain): Finding[] {
+  const sizes = [
+    [['git', 'max_push'], git?.max_push],
+    [['disk', 'min_free'], disk?.min_free],
+    [['disk', 'max'], disk?.max],
+  ] as const
   const text = 'expected a size above 0: a number of bytes, or with a unit as in `500MiB` or `1GiB`'
-  return [atValue(path, withPath(path, text))]
+  return sizes.flatMap(([path, size]) =>
+    size === undefined || parseSize(size) !== undefined ? [] : [atValue(path, withPath(path, text))],
+  )
 }
 
 function checkTlsText({ ssl_config: text }: RawMain): Finding[] {

@@ -18,6 +18,8 @@ import type {
 import { parseListen, parseSize, withDomain } from './values.ts'
 
 const GIB = 2 ** 30
+const MIN_FREE = 500 * 2 ** 20
+const MAX_DISK = 20 * GIB
 
 /** `raw` is undefined, or lacks keys, where `pypaas.yml` cannot be read: then defaults stand in, and one useless port. */
 export function normalizeMain(raw: Partial<RawMain> = {}): MainConfig {
@@ -32,11 +34,17 @@ export function normalizeMain(raw: Partial<RawMain> = {}): MainConfig {
     services: { mode: raw.services?.mode ?? 'managed' },
     nginx: {
       mode: raw.nginx?.mode ?? 'managed',
+      switch: raw.nginx?.switch ?? 'auto',
       http: address(raw.nginx?.http, 80),
       https: address(raw.nginx?.https, 443),
     },
     releases: { keep: raw.releases?.keep ?? 5 },
-    builds: { timeout: raw.builds?.timeout ?? 1800 },
+    builds: { timeout: raw.builds?.timeout ?? 1800, parallel: raw.builds?.parallel ?? 2 },
+    disk: {
+      minFree: parseSize(raw.disk?.min_free ?? MIN_FREE) ?? MIN_FREE,
+      max: parseSize(raw.disk?.max ?? MAX_DISK) ?? MAX_DISK,
+    },
+    watch: { seconds: raw.watch?.seconds ?? 10 },
     git: { maxPush: parseSize(raw.git?.max_push ?? GIB) ?? GIB },
     drainTimeout: raw.drain_timeout ?? 30,
   }

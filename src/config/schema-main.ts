@@ -90,6 +90,13 @@ export const mainSchema = {
           enum: ['managed', 'system', 'none'],
           default: 'managed',
         },
+        switch: {
+          title: 'Switch',
+          description:
+            "How a deploy's processes get nginx's requests. lua: without a reload, by nginx's Lua module. reload: by changed files. auto: lua where nginx has the module.",
+          enum: ['auto', 'lua', 'reload'],
+          default: 'auto',
+        },
         http: {
           title: 'HTTP address',
           description: 'Port, host:port or [IPv6 address]:port of plain HTTP.',
@@ -132,6 +139,53 @@ export const mainSchema = {
           exclusiveMinimum: 0,
           maximum: 2_000_000,
           default: 1800,
+        },
+        parallel: {
+          title: 'Builds at once',
+          description: 'How many builds may run at the same time; others wait.',
+          type: 'integer',
+          minimum: 1,
+          maximum: 64,
+          default: 2,
+        },
+      },
+    },
+    disk: {
+      title: 'Disk',
+      description: 'Limits of what pypaas takes.',
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        min_free: {
+          title: 'Free space',
+          description:
+            'Space that has to be free before a build: a number of bytes, or with a unit as in 500MiB.',
+          type: ['string', 'integer'],
+          default: '500MiB',
+        },
+        max: {
+          title: 'Largest size',
+          description:
+            'Space that checkouts, logs and caches may take together before old releases are removed: a number of bytes, or with a unit as in 20GiB.',
+          type: ['string', 'integer'],
+          default: '20GiB',
+        },
+      },
+    },
+    watch: {
+      title: 'Watch',
+      description: 'What is done about a new release that fails after it went live.',
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        seconds: {
+          title: 'Time',
+          description:
+            'Seconds after a deploy in which the former release is put back if the processes of the new one end repeatedly; 0: never.',
+          type: 'number',
+          minimum: 0,
+          maximum: 86_400,
+          default: 10,
         },
       },
     },

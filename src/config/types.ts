@@ -37,11 +37,18 @@ export interface MainConfig {
   readonly services: { readonly mode: 'managed' | 'external' }
   readonly nginx: {
     readonly mode: 'managed' | 'system' | 'none'
+    /** How SWITCH is made: in nginx's memory, or by a reload. `auto`: the first where nginx has the module. */
+    readonly switch: 'auto' | 'lua' | 'reload'
     readonly http: ListenAddress
     readonly https: ListenAddress
   }
   readonly releases: { readonly keep: number }
-  readonly builds: { readonly timeout: number }
+  /** Seconds that a build may take, and how many run at once. */
+  readonly builds: { readonly timeout: number; readonly parallel: number }
+  /** Bytes. */
+  readonly disk: { readonly minFree: number; readonly max: number }
+  /** Seconds; 0: a release is not watched. */
+  readonly watch: { readonly seconds: number }
   readonly git: { readonly maxPush: number }
   /** Seconds. */
   readonly drainTimeout: number

@@ -7,9 +7,8 @@ import type { BranchRef } from '../paths.ts'
 import { freePorts, portsInUse } from '../ports.ts'
 import { legacyServicesOf, stopLegacyServices } from '../services/legacy.ts'
 import { delist, removeServices, stopServices } from '../services/tree.ts'
-import { withLock } from '../system/lock.ts'
-import type { Output } from '../system/output.ts'
 import { clearLive, listDirectory } from '../system/state.ts'
+import { lockBranch, type BranchLockOptions } from './branch-lock.ts'
 import { releaseIn } from './release-name.ts'
 import { routeTraffic } from './route.ts'
 
@@ -24,30 +23,34 @@ export interface Leftover extends BranchRef {
 /** Looks for leftovers; changes nothing. Bare repositories and deploy logs are nobody's leftover. */
 export async function findLeftovers(ctx: Context): Promise<Leftover[]> {
   const { paths, config } = ctx
-  const inUse = await portsInUse(ctx)
   const found = new Map<string, BranchRef>()
   const add = (ref: BranchRef): unknown => found.set(JSON.stringify([ref.repo, ref.branch]), ref)
   for (const ref of await branchesBelow(paths.state, 'releases')) add(ref)
   for (const ref of await branchesBelow(paths.checkouts)) add(ref)
   for (const ref of await branchesBelow(paths.servicesReal)) add(ref)
-  for (const { repo, branch } of inUse) add({ repo, branch })
+  for (const { repo, branch } of await portsInUse(ctx)) add({ repo, branch })
   const leftovers: Leftover[] = []
   for (const ref of found.values()) {
     if (config.repos.get(ref.repo)?.branches.has(ref.branch) === true) continue
-    const leftover: Leftover = {
-      ...ref,
-      releases: await releasesOnDisk(ctx, ref),
-      checkouts: await listDirectory(paths.checkoutsOf(ref)),
-      ports: inUse
-        .filter(({ repo, branch }) => repo === ref.repo && branch === ref.branch)
-        .map(({ port }) => port),
-      legacyServices: await legacyServicesOf(ctx, ref),
-    }
+    const leftover = await leftoverOf(ctx, ref)
     const { releases, checkouts, ports, legacyServices } = leftover
     if (releases.length + checkouts.length + ports.length + legacyServices.length > 0)
       leftovers.push(leftover)
   }
   return leftovers
+}
+
+async function leftoverOf(ctx: Context, ref: BranchRef): Promise<Leftover> {
+  const { repo, branch } = ref
+  const inUse = await portsInUse(ctx)
+  return {
+    repo,
+    branch,
+    releases: await releasesOnDisk(ctx, ref),
+    checkouts: await listDirectory(ctx.paths.checkoutsOf(ref)),
+    ports: inUse.filter((use) => use.repo === repo && use.branch === branch).map(({ port }) => port),
+    legacyServices: await legacyServicesOf(ctx, ref),
+  }
 }
 
 /** Removes a leftover; nginx has to have let go of it before ({@link cleanUp} sees to that). */
@@ -67,19 +70,32 @@ async function removeLeftover(ctx: Context, leftover: Leftover): Promise<void> {
   await rm(paths.servicesRealOf(leftover), { recursive: true, force: true })
 }
 
-/** Removes all leftovers and says what. */
-export async function cleanUp(ctx: Context, leftovers: readonly Leftover[], output: Output): Promise<void> {
-  for (const leftover of leftovers) {
-    const { repo, branch } = leftover
-    const options = { what: `cleanup of ${repo} ${branch}`, now: ctx.now(), wait: 0 }
-    await withLock(ctx.paths.branchLock(leftover), options, async () => {
+/**
+ * Removes leftovers, each under its branch's lock: a deploy that began while the branch was configured ends first.
+ * @returns what was removed
+ * @throws PypaasError `busy` when the wait is over
+ */
+export async function cleanUp(
+  ctx: Context,
+  leftovers: readonly Leftover[],
+  options: BranchLockOptions,
+): Promise<Leftover[]> {
+  const removed: Leftover[] = []
+  for (const { repo, branch } of leftovers) {
+    const held = await lockBranch(ctx, { repo, branch }, `cleanup of ${repo} ${branch}`, options)
+    try {
+      const leftover = await leftoverOf(ctx, { repo, branch })
       // Requests first, then what answers them.
       await clearLive(ctx.paths, leftover)
-      await routeTraffic(ctx, output)
+      await routeTraffic(ctx, options.output)
       await removeLeftover(ctx, leftover)
-    })
+      removed.push(leftover)
+    } finally {
+      await held.release()
+    }
   }
-  await routeTraffic(ctx, output)
+  await routeTraffic(ctx, options.output)
+  return removed
 }
 
 /** Branches in `<top>/<repo>/<branch>/<inside>` of which there is something with the name of a release. */

@@ -12,11 +12,20 @@ import type { Report } from './report.ts'
 /** What is to be deployed, and for whom. */
 export interface Order {
   readonly kind: DeployKind
+  /** Configured, or for a rollback as the release had it that is gone back to. */
   readonly branch: BranchConfig
   readonly commit: string
   readonly subject: string
   /** Name of the key, or of the local user. */
   readonly by: string
+  /** A checkout that is built already, and the release that is gone back to. Undefined: a new one is made. */
+  readonly built?: { readonly checkout: string; readonly origin?: string }
+  /** For the journal (`git push -o message=…`). */
+  readonly message?: string
+  /** Everything up to SWITCH, and then back. */
+  readonly dryRun?: boolean
+  /** Nothing of former builds is reused. */
+  readonly noCache?: boolean
 }
 
 /** What undoing needs: all of it is known again after a crash. */
@@ -24,7 +33,8 @@ export interface Undoable {
   readonly ctx: Context
   /** The release that the deploy makes; its name is the deploy's id. */
   readonly ref: ReleaseRef
-  readonly kind: DeployKind
+  /** Whether the deploy made a checkout of its own. */
+  readonly builds: boolean
   /** The live release when the deploy began. */
   readonly former: Release | undefined
   readonly report: Report

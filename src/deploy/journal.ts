@@ -1,15 +1,27 @@
 /** The journal: one record a deploy, rewritten before and after each phase, and one log of what was shown. */
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Context } from '../context.ts'
 import { fileName } from '../names.ts'
 import type { BranchRef, Paths, ReleaseRef } from '../paths.ts'
 import { temporaryBeside } from '../system/files.ts'
 import type { Output } from '../system/output.ts'
 import { listDirectory } from '../system/state.ts'
 
-export type DeployKind = 'push' | 'rebuild' | 'restart'
-export type DeployResult = 'running' | 'succeeded' | 'failed' | 'cancelled' | 'abandoned'
+/** How many deploys of a branch are kept. */
+export const KEEP_DEPLOYS = 50
+
+export type DeployKind = 'push' | 'rebuild' | 'restart' | 'rollback' | 'revert'
+/** `abandoned`: its process was killed. `reverted`: it was live, and failed so soon that the former one is back. */
+export type DeployResult = 'running' | 'succeeded' | 'failed' | 'cancelled' | 'abandoned' | 'reverted'
+
+/** A phase at work; times are ISO 8601, UTC. */
+export interface PhaseRecord {
+  readonly name: string
+  readonly began: string
+  readonly ended?: string
+}
 
 /** One attempt to make a commit live. Its id is the name of the release that it makes. */
 export interface DeployRecord extends ReleaseRef {
@@ -25,8 +37,13 @@ export interface DeployRecord extends ReleaseRef {
   readonly error?: string
   /** The release that was live when it began. */
   readonly former?: string
-  /** Phases that were begun, in order; all but the last have ended. */
-  readonly begun: readonly string[]
+  /** What was given with the push (`-o message=…`). */
+  readonly message?: string
+  readonly dryRun?: boolean
+  /** Whether it made a checkout of its own. */
+  readonly builds: boolean
+  /** Phases that were begun, in order. */
+  readonly phases: readonly PhaseRecord[]
   /** SWITCH has been done: from here on nothing is undone. */
   readonly switched: boolean
 }
@@ -43,6 +60,52 @@ export async function writeRecord(paths: Paths, record: DeployRecord): Promise<v
   await rename(temporary, path)
 }
 
+/** The record of a deploy at work. */
+export class Journal {
+  readonly #ctx: Context
+  #record: DeployRecord
+
+  constructor(ctx: Context, record: DeployRecord) {
+    this.#ctx = ctx
+    this.#record = record
+  }
+
+  get record(): DeployRecord {
+    return this.#record
+  }
+
+  /** Notes a phase before it and after it; not after it if it throws. */
+  async phase(name: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#record.phases
+    const began = this.#now()
+    await this.#note({ phases: [...before, { name, began }] })
+    await work()
+    await this.#note({ phases: [...before, { name, began, ended: this.#now() }] })
+  }
+
+  async switched(): Promise<void> {
+    await this.#note({ switched: true })
+  }
+
+  /** Why it failed, while what it did could not all be taken back: recovery goes on with that. */
+  async undoing(error: string): Promise<void> {
+    await this.#note({ error })
+  }
+
+  async end(result: Exclude<DeployResult, 'running'>, error?: string): Promise<void> {
+    await this.#note({ result, ended: this.#now(), ...(error === undefined ? {} : { error }) })
+  }
+
+  #now(): string {
+    return this.#ctx.now().toISOString()
+  }
+
+  async #note(change: Partial<DeployRecord>): Promise<void> {
+    this.#record = { ...this.#record, ...change }
+    await writeRecord(this.#ctx.paths, this.#record)
+  }
+}
+
 /** All records of a branch, oldest first. */
 export async function listRecords(paths: Paths, ref: BranchRef): Promise<DeployRecord[]> {
   const files = (await listDirectory(paths.deploys(ref))).filter((file) => file.endsWith('.json'))
@@ -51,6 +114,26 @@ export async function listRecords(paths: Paths, ref: BranchRef): Promise<DeployR
       async (file) => JSON.parse(await readFile(join(paths.deploys(ref), file), 'utf8')) as DeployRecord,
     ),
   )
+}
+
+/**
+ * Forgets all but the newest `keep` deploys of a branch; what is live keeps its record however many have failed since.
+ * @returns those that are left, oldest first
+ */
+export async function pruneRecords(
+  paths: Paths,
+  ref: BranchRef,
+  live: string | undefined,
+  keep: number,
+): Promise<DeployRecord[]> {
+  const records = await listRecords(paths, ref)
+  const gone = new Set(records.slice(0, -keep).filter(({ release }) => release !== live))
+  for (const record of gone) {
+    // The record, by which a deploy is known, goes last.
+    await rm(logFile(paths, record), { force: true })
+    await rm(recordFile(paths, record), { force: true })
+  }
+  return records.filter((record) => !gone.has(record))
 }
 
 /** The deploy's log: what its output said, kept. Only the owner reads it: builds print what they like. */

@@ -1,9 +1,10 @@
 /** Which phases a deploy has, in their order. Pure. */
 import type { BranchConfig } from '../config/types.ts'
 import type { Release } from '../release.ts'
-import type { DeployKind } from './journal.ts'
+import type { Order } from './deploy.ts'
 
 export const PHASES = [
+  'preflight',
   'checkout',
   'before_build',
   'build',
@@ -20,26 +21,40 @@ export const PHASES = [
 export type PhaseName = (typeof PHASES)[number]
 
 /**
- * The phases up to SWITCH of a deploy of `branch` over the live release `former`. A restart runs the
- * checkout that is live, so that it neither builds nor migrates.
+ * The phases up to SWITCH of a deploy of `branch` over the live release `former`. With a checkout that is
+ * built already (a restart, a rollback) it neither builds nor migrates. A dry run never stops what is live.
  */
-export function planDeploy(kind: DeployKind, branch: BranchConfig, former: Release | undefined): PhaseName[] {
-  const builds = kind !== 'restart'
-  const maintenance = builds && branch.hooks.maintenance !== undefined
+export function planDeploy(
+  { branch, built, dryRun = false }: Pick<Order, 'branch' | 'built' | 'dryRun'>,
+  former: Release | undefined,
+): PhaseName[] {
+  const builds = built === undefined
+  const maintenance = builds && !dryRun && branch.hooks.maintenance !== undefined
   const needed: Record<PhaseName, boolean> = {
+    preflight: true,
     checkout: builds,
     before_build: builds && branch.hooks.before_build !== undefined,
     build: builds,
     after_build: builds && branch.hooks.after_build !== undefined,
     release: true,
     maintenance,
-    stop_first: !maintenance && former !== undefined && stopFirst(branch, former).length > 0,
-    start: true,
-    healthy: true,
+    stop_first: !maintenance && !dryRun && former !== undefined && stopFirst(branch, former).length > 0,
+    start: startable(branch, dryRun),
+    healthy: startable(branch, dryRun),
     nginx: true,
-    switch: true,
+    switch: !dryRun,
   }
   return PHASES.filter((name) => needed[name])
+}
+
+/** What must not run twice cannot be tried beside what is live. */
+function startable(branch: BranchConfig, dryRun: boolean): boolean {
+  return (
+    !dryRun ||
+    [...branch.runners.values()].every(
+      (runner) => runner.type === 'NginxStatic' || runner.strategy === 'overlap',
+    )
+  )
 }
 
 /** Runners whose old processes end before the new ones start: singletons, in the old or the new configuration. */

@@ -1,13 +1,14 @@
 /** Removes releases, checkouts and deploy logs beyond what is kept. Never what is live. */
-import { rm } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
+import { pruneCache } from '../build/prune-cache.ts'
 import type { Context } from '../context.ts'
 import type { BranchRef } from '../paths.ts'
 import { removeServices, startedReleases } from '../services/tree.ts'
-import { listDirectory, listReleases, liveReleaseName, removeRelease } from '../system/state.ts'
-import { listRecords, logFile, recordFile } from './journal.ts'
-
-/** How many deploys of a branch the journal keeps. */
-const KEEP_DEPLOYS = 50
+import { tryLock } from '../system/lock.ts'
+import { replaceFile } from '../system/files.ts'
+import { listBranches, listDirectory, listReleases, liveReleaseName, removeRelease } from '../system/state.ts'
+import { listRecords } from './journal.ts'
+import { measureHome } from './size.ts'
 
 export interface Prunable {
   readonly release: string
@@ -44,9 +45,43 @@ export function planPrune(
   }
 }
 
+/** When everything together takes more than `disk.max`: old releases go, a branch at a time, never what is live. */
+export async function pruneHome(ctx: Context): Promise<void> {
+  const { max } = ctx.config.main.disk
+  const total = async (): Promise<number> =>
+    (await measureHome(ctx)).reduce((sum, part) => sum + part.bytes, 0)
+  const due = await isDue(ctx)
+  if (!due || (await total()) <= max) return
+  for (const ref of await listBranches(ctx.paths)) {
+    const held = await tryLock(ctx.paths.branchLock(ref), { what: 'pruning', now: ctx.now() })
+    if (held === undefined) continue
+    try {
+      await pruneBranch(ctx, ref, 1)
+    } finally {
+      await held.release()
+    }
+    if ((await total()) <= max) return
+  }
+  await pruneCache(ctx, 0)
+  if ((await total()) > max) ctx.log.warn({ max }, 'what is live takes more of the disk than `disk.max`')
+}
+
+/** Measuring reads every directory: at most once in ten minutes. */
+async function isDue(ctx: Context): Promise<boolean> {
+  const stamp = ctx.paths.runFile('measured')
+  const last = await stat(stamp).catch(() => undefined)
+  if (last !== undefined && ctx.now().getTime() - last.mtimeMs < 600_000) return false
+  await replaceFile(stamp, '')
+  return true
+}
+
 /** Prunes one branch. The caller holds its lock. */
-export async function pruneBranch(ctx: Context, ref: BranchRef): Promise<void> {
-  const { paths, config } = ctx
+export async function pruneBranch(
+  ctx: Context,
+  ref: BranchRef,
+  keep: number = ctx.config.main.releases.keep,
+): Promise<void> {
+  const { paths } = ctx
   const live = await liveReleaseName(paths, ref)
   const records = await listRecords(paths, ref)
   // What still runs, because it is draining, keeps its files.
@@ -59,15 +94,12 @@ export async function pruneBranch(ctx: Context, ref: BranchRef): Promise<void> {
     await listDirectory(paths.checkoutsOf(ref)),
     live,
     busy,
-    config.main.releases.keep,
+    keep,
   )
   for (const release of plan.releases) {
-    await removeRelease(paths, { ...ref, release })
+    // What a release is known by goes last, so that a removal that is cut short is done again.
     await removeServices(ctx, { ...ref, release })
+    await removeRelease(paths, { ...ref, release })
   }
   for (const name of plan.checkouts) await rm(paths.checkout(ref, name), { recursive: true, force: true })
-  for (const record of records.slice(0, -KEEP_DEPLOYS)) {
-    await rm(recordFile(paths, record), { force: true })
-    await rm(logFile(paths, record), { force: true })
-  }
 }

@@ -1,22 +1,31 @@
 /** A push: each branch that it moves is deployed, and refused if that fails. */
 import type { RepoConfig } from '../config/types.ts'
 import type { Context } from '../context.ts'
-import { messageOf, PypaasError } from '../errors.ts'
-import { isAt, setBranch, subjectOf } from '../git/repository.ts'
+import { messageOf, PypaasError, systemFailure } from '../errors.ts'
+import { commitOf, isAncestor, isAt, setBranch, subjectOf } from '../git/repository.ts'
+import { parsePushOptions, type PushOptions } from '../git/push-options.ts'
 import type { RefUpdate } from '../git/transport.ts'
 import { branchOfUpdate } from '../git/update-hook.ts'
 import type { BranchRef } from '../paths.ts'
 import type { Lock } from '../system/lock.ts'
 import type { Output } from '../system/output.ts'
 import { liveRelease } from '../system/state.ts'
-import { describe, lockBranch } from './branch-lock.ts'
+import { lockForPush } from './branch-lock.ts'
 import type { Order } from './deploy.ts'
+import { refuseIfFrozen } from './freeze.ts'
 import { runDeploy, type DeployOptions } from './pipeline.ts'
 
-/** A branch that was deployed by a push. Its lock is held until its ref has moved too. */
+/** A branch that a push moves. */
 export interface Pushed extends BranchRef {
   readonly commit: string
-  readonly lock: Lock
+  /** Of a deploy that has been done: held until the ref has moved too. Undefined: it is to be done detached. */
+  readonly lock: Lock | undefined
+  readonly options: PushOptions
+}
+
+export interface PushRun extends DeployOptions {
+  /** What the client asked for with `git push -o`. */
+  readonly pushOptions: readonly string[]
 }
 
 /**
@@ -28,12 +37,12 @@ export async function acceptUpdate(
   repo: RepoConfig,
   update: RefUpdate,
   by: string,
-  options: DeployOptions,
+  options: PushRun,
 ): Promise<{ readonly status: number; readonly pushed?: Pushed }> {
   try {
     return { status: 0, pushed: await deployUpdate(ctx, repo, update, by, options) }
   } catch (thrown) {
-    const error = thrown instanceof PypaasError ? thrown : defect(ctx, repo, thrown)
+    const error = thrown instanceof PypaasError ? thrown : (systemFailure(thrown) ?? defect(ctx, repo, thrown))
     if (!error.reported) show(options.output, error)
     return { status: error.exitStatus }
   }
@@ -44,25 +53,58 @@ async function deployUpdate(
   repo: RepoConfig,
   update: RefUpdate,
   by: string,
-  options: DeployOptions,
+  options: PushRun,
 ): Promise<Pushed> {
   const branch = branchOfUpdate(repo, update)
   const ref = { repo: repo.name, branch: branch.branch }
+  await refuseIfFrozen(ctx, ref)
+  const asked = parsePushOptions(options.pushOptions)
+  const { message, dryRun, noCache } = asked
+  if (asked.detach && !dryRun) {
+    options.output.line(`-----> Detached: \`deploys attach ${ref.repo} ${ref.branch}\` follows the deploy`)
+    return { ...ref, commit: update.to, lock: undefined, options: asked }
+  }
   const subject = await subjectOf(ctx, repo.name, update.to)
-  const order: Order = { kind: 'push', branch, commit: update.to, subject, by }
-  const held = await lockBranch(ctx, ref, describe(order), options)
+  const order: Order = {
+    kind: 'push',
+    branch,
+    commit: update.to,
+    subject,
+    by,
+    dryRun,
+    noCache,
+    ...(message === undefined ? {} : { message }),
+  }
+  const held = await lockForPush(ctx, ref, order, options)
   try {
-    if (!(await isAt(ctx, ref.repo, ref.branch, update.from))) {
-      throw new PypaasError('failed', `the branch ${ref.branch} has moved while this push waited`, {
-        hint: 'somebody else has pushed: `git pull`, then push again',
-      })
-    }
+    await refuseIfMoved(ctx, ref, update)
     await runDeploy(ctx, order, options)
-    return { ...ref, commit: update.to, lock: held }
+    if (dryRun) {
+      throw new PypaasError('failed', 'it was a dry run', { reported: true })
+    }
+    if (!(await isAt(ctx, ref.repo, ref.branch, update.from))) {
+      // git moves the branch only from where it was when the push began.
+      await setBranch(ctx, ref.repo, ref.branch, /^0+$/.test(update.from) ? undefined : update.from)
+    }
+    return { ...ref, commit: update.to, lock: held, options: asked }
   } catch (error) {
     await held.release()
     throw error
   }
+}
+
+/**
+ * Another push may have moved the branch while this one waited.
+ * @throws PypaasError if this push would take away what has come meanwhile
+ */
+async function refuseIfMoved(ctx: Context, ref: BranchRef, { from, to }: RefUpdate): Promise<void> {
+  if (await isAt(ctx, ref.repo, ref.branch, from)) return
+  const present = (await commitOf(ctx, ref.repo, `refs/heads/${ref.branch}`)) ?? '0'.repeat(from.length)
+  const forced = !/^0+$/.test(from) && !(await isAncestor(ctx, ref.repo, from, to))
+  if (forced || (await isAncestor(ctx, ref.repo, present, to))) return
+  throw new PypaasError('failed', `the branch ${ref.branch} has moved while this push waited`, {
+    hint: 'somebody else has pushed: `git pull`, then push again',
+  })
 }
 
 function defect(ctx: Context, repo: RepoConfig, thrown: unknown): PypaasError {
@@ -76,6 +118,7 @@ function defect(ctx: Context, repo: RepoConfig, thrown: unknown): PypaasError {
 /** After git has ended: the ref and the live release agree, whatever became of git's own update of the ref. */
 export async function agree(ctx: Context, pushed: readonly Pushed[]): Promise<void> {
   for (const { repo, branch, commit, lock: held } of pushed) {
+    if (held === undefined) continue
     try {
       const live = await liveRelease(ctx.paths, { repo, branch })
       if (live?.commit !== commit || (await isAt(ctx, repo, branch, commit))) continue
@@ -86,7 +129,26 @@ export async function agree(ctx: Context, pushed: readonly Pushed[]): Promise<vo
   }
 }
 
+/**
+ * The deploy of a push whose client did not want to wait. The branch has moved already; if the deploy fails, it
+ * goes back to where the live release came from.
+ */
+export async function deployDetached(ctx: Context, order: Order, options: DeployOptions): Promise<void> {
+  const ref = { repo: order.branch.repo, branch: order.branch.branch }
+  const held = await lockForPush(ctx, ref, order, options)
+  try {
+    await runDeploy(ctx, order, options)
+    await setBranch(ctx, ref.repo, ref.branch, order.commit)
+  } catch (error) {
+    await setBranch(ctx, ref.repo, ref.branch, (await liveRelease(ctx.paths, ref))?.commit)
+    throw error
+  } finally {
+    await held.release()
+  }
+}
+
 function show(output: Output, error: PypaasError): void {
   output.line(` !     ${error.message}`)
+  if (error.where !== undefined) output.line(` !     in ${error.where}`)
   if (error.hint !== undefined) output.line(` !     ${error.hint}`)
 }

@@ -1,15 +1,25 @@
 /** Finishes or undoes what a deploy left behind that was killed: before SWITCH undone, after it finished. */
+import { rm } from 'node:fs/promises'
 import type { Context } from '../context.ts'
+import { messageOf } from '../errors.ts'
+import { isAt, setBranch } from '../git/repository.ts'
+import { leaveMaintenance } from '../maintenance.ts'
 import type { BranchRef } from '../paths.ts'
 import { silent } from '../system/output.ts'
-import { liveReleaseName, readRelease } from '../system/state.ts'
+import { liveRelease, liveReleaseName, readRelease } from '../system/state.ts'
 import type { Undoable } from './deploy.ts'
-import { listRecords, writeRecord, type DeployRecord } from './journal.ts'
+import { listRecords, logFile, writeRecord, type DeployRecord } from './journal.ts'
 import { Report } from './report.ts'
-import { undoPhases } from './undo.ts'
-import { commitOf, setBranch } from '../git/repository.ts'
-import { leaveMaintenance } from '../maintenance.ts'
 import { routeTraffic } from './route.ts'
+import { undoPhases } from './undo.ts'
+import { listUnfinished, noteFinished } from './unfinished.ts'
+
+/** The branch's ref is where the live release came from. */
+export async function agreeWithLive(ctx: Context, ref: BranchRef): Promise<void> {
+  const live = await liveRelease(ctx.paths, ref)
+  if (live === undefined || (await isAt(ctx, ref.repo, ref.branch, live.commit))) return
+  await setBranch(ctx, ref.repo, ref.branch, live.commit)
+}
 
 /** Recovers a branch. The caller holds its lock, so that a record that says `running` belongs to nobody. */
 export async function recoverBranch(ctx: Context, ref: BranchRef): Promise<DeployRecord[]> {
@@ -18,22 +28,44 @@ export async function recoverBranch(ctx: Context, ref: BranchRef): Promise<Deplo
   for (const record of left.toReversed()) {
     const switched = (await liveReleaseName(ctx.paths, ref)) === record.release
     if (switched) await finish(ctx, record)
-    else await undo(ctx, record)
-    const ended: DeployRecord = {
-      ...record,
-      result: switched ? 'succeeded' : 'abandoned',
-      switched,
-      ended: ctx.now().toISOString(),
-      ...(switched ? {} : { error: 'the process that deployed was ended' }),
-    }
+    // What could not all be undone stays to be done, by the next command.
+    else if (!(await undo(ctx, record))) continue
+    const ended = endOf(ctx, record, switched)
+    await rm(ctx.paths.cancelFile(record), { force: true })
     await writeRecord(ctx.paths, ended)
+    if (!switched) await noteFinished(ctx.paths, record)
     ctx.log.warn({ ...ref, release: record.release, result: ended.result }, 'recovered a deploy')
     recovered.push(ended)
   }
+  await forgetUnbegun(ctx, ref)
   return recovered
 }
 
-async function undo(ctx: Context, record: DeployRecord): Promise<void> {
+/** A failure that its own process has noted is one; else that process was killed. */
+function endOf(ctx: Context, record: DeployRecord, switched: boolean): DeployRecord {
+  const ended = ctx.now().toISOString()
+  if (switched) {
+    const { error: _, ...well } = record
+    return { ...well, result: 'succeeded', switched, ended }
+  }
+  return record.error === undefined
+    ? { ...record, result: 'abandoned', error: 'the process that deployed was ended', ended }
+    : { ...record, result: 'failed', ended }
+}
+
+/** Notes of deploys that were killed before they had a record: they have done nothing yet but say so. */
+async function forgetUnbegun(ctx: Context, ref: BranchRef): Promise<void> {
+  const known = new Set((await listRecords(ctx.paths, ref)).map(({ release }) => release))
+  for (const note of await listUnfinished(ctx.paths)) {
+    const ours = note.repo === ref.repo && note.branch === ref.branch
+    if (!ours || known.has(note.release)) continue
+    await rm(logFile(ctx.paths, note), { force: true })
+    await rm(ctx.paths.cancelFile(note), { force: true })
+    await noteFinished(ctx.paths, note)
+  }
+}
+
+async function undo(ctx: Context, record: DeployRecord): Promise<boolean> {
   const former =
     record.former === undefined
       ? undefined
@@ -41,19 +73,29 @@ async function undo(ctx: Context, record: DeployRecord): Promise<void> {
   const left: Undoable = {
     ctx,
     ref: { repo: record.repo, branch: record.branch, release: record.release },
-    kind: record.kind,
+    builds: record.builds,
     former,
     report: new Report(silent),
     staged: undefined,
     nginxLock: undefined,
   }
-  await undoPhases(left, record.begun)
+  const whole = await undoPhases(left, record.phases)
+  // What nginx had staged is known to nobody any more; the next staging removes it.
+  if (record.phases.some(({ name }) => name === 'nginx')) await routeAnew(ctx)
+  return whole
+}
+
+/** nginx not running, or refusing its files for a reason of its own, keeps nothing of a deploy from being undone. */
+async function routeAnew(ctx: Context): Promise<void> {
+  try {
+    await routeTraffic(ctx, silent)
+  } catch (error) {
+    ctx.log.error({ error: messageOf(error) }, 'nginx could not be told what is live')
+  }
 }
 
 async function finish(ctx: Context, record: DeployRecord): Promise<void> {
   await leaveMaintenance(ctx, record)
-  await routeTraffic(ctx, silent)
-  if ((await commitOf(ctx, record.repo, `refs/heads/${record.branch}`)) !== record.commit) {
-    await setBranch(ctx, record.repo, record.branch, record.commit)
-  }
+  await routeAnew(ctx)
+  await agreeWithLive(ctx, record)
 }

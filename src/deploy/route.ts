@@ -4,8 +4,12 @@ import type { BranchConfig } from '../config/types.ts'
 import type { Context } from '../context.ts'
 import { inMaintenance } from '../maintenance.ts'
 import { stageNginx, type Staged } from '../nginx/apply.ts'
+import { basisOf } from '../nginx/basis.ts'
+import { stagePorts } from '../nginx/direct.ts'
+import { hostFacts } from '../nginx/facts.ts'
 import { renderFiles } from '../nginx/render.ts'
-import { nginxView, type LiveBranch } from '../nginx/view.ts'
+import type { LiveBranch } from '../nginx/upstreams.ts'
+import { viewOf } from '../nginx/view.ts'
 import type { BranchRef } from '../paths.ts'
 import type { Release } from '../release.ts'
 import { withLock } from '../system/lock.ts'
@@ -19,10 +23,17 @@ export interface Ahead {
   readonly release: Release
 }
 
-/** Stages nginx's files for what is live, or will be. The caller holds `nginx.lock`. */
+/** Stages nginx's files and ports for what is live, or will be. The caller holds `nginx.lock`. */
 export async function stageTraffic(ctx: Context, ahead?: Ahead): Promise<Staged> {
+  if (ahead !== undefined) {
+    const root = ctx.paths.currentCheckout(ahead.ref)
+    const direct = await stagePorts(ctx, { ...ahead, maintenance: false, root })
+    if (direct !== undefined) return direct
+  }
   const live = await liveBranches(ctx, ahead)
-  return stageNginx(ctx, await renderFiles(await nginxView(ctx, live)))
+  const facts = await hostFacts(ctx)
+  const files = await renderFiles(viewOf(ctx.config, live, facts))
+  return stageNginx(ctx, files, basisOf(ctx.config, live, facts))
 }
 
 /** Makes nginx route to what is live now. Does nothing if it does so already. */

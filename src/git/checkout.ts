@@ -76,17 +76,8 @@ async function addSubmodules(
     { env },
   ).catch(() => '')
   for (const line of urls.split('\n').filter(Boolean)) {
-    const url = line.slice(line.indexOf(' ') + 1)
-    if (isLocal(url)) {
-      throw new PypaasError(
-        'failed',
-        `the submodule at \`${url}\` is on the file system, which is not allowed`,
-        {
-          where: '.gitmodules',
-          hint: 'give it an https:// or ssh address that this host can reach',
-        },
-      )
-    }
+    const [, name = '', url = ''] = /^submodule\.(.*)\.url (.*)$/.exec(line) ?? []
+    if (isLocal(url)) throw localSubmodule(name, url)
   }
   // Submodules need a repository of their own to stand in: borrow the objects, drop it afterwards.
   const git = (...args: string[]): Promise<void> =>
@@ -103,8 +94,36 @@ async function addSubmodules(
   await writeFile(join(path, '.git', 'objects', 'info', 'alternates'), `${join(repository, 'objects')}\n`)
   await git('update-ref', '--no-deref', 'HEAD', commit)
   await git('read-tree', commit)
-  await git('submodule', 'update', '--init', '--recursive', '--quiet')
+  await git('submodule', 'update', '--init', '--recursive', '--quiet').catch((error: unknown) => {
+    throw notFetched(error)
+  })
   await removeGit(path)
+}
+
+function localSubmodule(name: string, url: string): PypaasError {
+  const what = /^\.{1,2}\//.test(url)
+    ? 'a URL relative to this repository, hence a path on this host'
+    : 'a path on this host'
+  return new PypaasError(
+    'failed',
+    `the submodule ${name} has the URL ${url}: ${what}, which is not allowed`,
+    {
+      where: '.gitmodules',
+      hint: 'give it an https:// or ssh URL that this host can reach',
+    },
+  )
+}
+
+function notFetched(error: unknown): unknown {
+  if (!(error instanceof PypaasError) || error.code !== 'failed') return error
+  const local = error.output.some((line) => /transport '\w+' not allowed/.test(line))
+  return new PypaasError('failed', 'the submodules cannot be fetched', {
+    cause: error,
+    output: error.output,
+    hint: local
+      ? 'a submodule has a submodule with a path or another forbidden kind of URL: give that one an https:// or ssh URL'
+      : 'this host has to reach their URLs; private ones need an SSH key of the user that pypaas runs as',
+  })
 }
 
 /** Whether git would take a submodule's URL for a path: only `scheme://` other than file, and `host:path`, are not. */

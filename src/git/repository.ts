@@ -27,7 +27,7 @@ export async function ensureRepository(
 ): Promise<string> {
   const path = ctx.paths.repo(repo.name)
   if ((await readIfThere(join(path, 'HEAD'))) === undefined) await create(ctx, path, firstBranch(repo))
-  await writeHook(path, repo.name, command)
+  await writeHooks(path, repo.name, command)
   return path
 }
 
@@ -52,6 +52,20 @@ export async function isAt(ctx: Context, repo: string, branch: string, commit: s
   if (loose?.trim() === commit) return true
   const present = await commitOf(ctx, repo, `refs/heads/${branch}`)
   return /^0+$/.test(commit) ? present === undefined : present === commit
+}
+
+/** Whether `later` holds all of `earlier`. False for all zeros. */
+export async function isAncestor(
+  ctx: Context,
+  repo: string,
+  earlier: string,
+  later: string,
+): Promise<boolean> {
+  if (/^0+$/.test(earlier)) return false
+  const base = await gitIn(ctx, ctx.paths.repo(repo))
+    .raw('merge-base', '--end-of-options', earlier, later)
+    .catch(() => '')
+  return base === earlier
 }
 
 /** First line of a commit's message, without control characters. */
@@ -98,13 +112,13 @@ function firstBranch(repo: RepoConfig): string {
   return names.find((name) => name === 'main' || name === 'master') ?? names[0] ?? 'main'
 }
 
-async function writeHook(path: string, repo: string, command: readonly string[]): Promise<void> {
-  const hook = join(path, 'hooks', 'update')
-  const text = Mustache.render(await readTemplate('update-hook.mustache'), {
-    command: shellCommand(command),
-    repo: shellQuote(repo),
-  })
-  if ((await readIfThere(hook)) === text) return
-  await replaceFile(hook, text, 0o755)
-  await chmod(hook, 0o755)
+async function writeHooks(path: string, repo: string, command: readonly string[]): Promise<void> {
+  const view = { command: shellCommand(command), repo: shellQuote(repo) }
+  for (const name of ['update', 'pre-receive']) {
+    const hook = join(path, 'hooks', name)
+    const text = Mustache.render(await readTemplate(`${name}-hook.mustache`), view)
+    if ((await readIfThere(hook)) === text) continue
+    await replaceFile(hook, text, 0o755)
+    await chmod(hook, 0o755)
+  }
 }

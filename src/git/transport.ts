@@ -1,7 +1,7 @@
 /**
  * Serves git's own ends of a push and a fetch. The objects flow between git and
  * the client; what pypaas hears of is each ref that a push wants to move, which
- * the update hook asks about on descriptor 3 (templates/update-hook.mustache).
+ * the hooks tell and ask on descriptor 3 (templates/*-hook.mustache).
  */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -28,8 +28,18 @@ export interface RefUpdate {
   readonly to: string
 }
 
-/** Takes or refuses one ref with an exit status; the signal says that the client has gone. */
-export type Accept = (update: RefUpdate, output: Output, signal: AbortSignal) => Promise<number>
+export interface AskedFor {
+  readonly update: RefUpdate
+  /** Options of the push (`git push -o`). */
+  readonly options: readonly string[]
+  /** Lines for the client. */
+  readonly output: Output
+  /** The client has gone. */
+  readonly gone: AbortSignal
+}
+
+/** Takes or refuses one ref with an exit status. */
+export type Accept = (push: AskedFor) => Promise<number>
 
 /**
  * Serves a push to the bare repository at `path`.
@@ -49,6 +59,9 @@ export async function receivePack(
     ['receive.maxInputSize', String(maxPush)],
     // A ref stands for a deploy of its own, so that refs cannot succeed or fail together.
     ['receive.advertiseAtomic', 'false'],
+    ['receive.advertisePushOptions', 'true'],
+    // What a forced push leaves behind can be gone back to for as long as the reflog keeps it.
+    ['core.logAllRefUpdates', 'true'],
     ['receive.autogc', 'false'],
     // Our hooks, wherever a global configuration points.
     ['core.hooksPath', 'hooks'],
@@ -72,7 +85,10 @@ export async function uploadPack(ctx: Context, path: string, options: ServeOptio
   return ended(start(ctx, ['upload-pack', '--strict', path], options, {}, []), options)
 }
 
-/** Answers the update hook until git has ended. git and the hook hold the other end: if it closes, they have gone. */
+/** How the pre-receive hook begins a line; a ref begins with `refs/`. */
+const OPTION = 'option '
+
+/** Answers the hooks until git has ended. git and the hook hold the other end: if it closes, they have gone. */
 async function answer(channel: Duplex, gone: AbortController, accept: Accept): Promise<void> {
   const output = streamOutput(channel)
   channel.on('error', () => {})
@@ -84,9 +100,20 @@ async function answer(channel: Duplex, gone: AbortController, accept: Accept): P
       for (const part of text.split('\n')) output.line(`|${part}`)
     },
   }
-  for await (const line of lines) {
-    const [ref = '', from = '', to = ''] = line.split(' ')
-    output.line(`=${await accept({ ref, from, to }, shown, gone.signal)}`)
+  try {
+    const options: string[] = []
+    for await (const line of lines) {
+      if (line.startsWith(OPTION)) {
+        options.push(line.slice(OPTION.length))
+        continue
+      }
+      const [ref = '', from = '', to = ''] = line.split(' ')
+      const update = { ref, from, to }
+      output.line(`=${await accept({ update, options, output: shown, gone: gone.signal })}`)
+    }
+  } finally {
+    // The hook must not wait for an answer that does not come.
+    channel.destroy()
   }
 }
 

@@ -5,9 +5,13 @@
 import type { Context } from '../context.ts'
 import { messageOf, PypaasError } from '../errors.ts'
 import type { BranchRef } from '../paths.ts'
-import { isServing, loadSet, testSet } from './control.ts'
+import { writeBasis, type Basis } from './basis.ts'
+import { isServing, loadSet, switchPorts, testSet } from './control.ts'
+import type { PortMap } from './dictionary.ts'
+import { usesLua } from './main-config.ts'
 import { complaintOf, mistakesOf, type Mistake } from './mistake.ts'
 import { SHARED_FILE, type NginxFile, type NginxFiles } from './render.ts'
+import { makeSwitchDirectory, readSeed, stageSeed, tellSeed, type StagedSeed } from './seed.ts'
 import {
   formerOf,
   keepOnly,
@@ -55,27 +59,69 @@ export interface Staged {
  * Prepares a set and tests it. What nginx serves does not change.
  * @throws PypaasError in nginx's words if it refuses something that is not of one domain or branch
  */
-export async function stageNginx(ctx: Context, rendered: NginxFiles): Promise<Staged> {
+export async function stageNginx(ctx: Context, rendered: NginxFiles, basis?: Basis): Promise<Staged> {
   const { paths } = ctx
+  const { ports } = rendered
+  if (ports !== undefined) await makeSwitchDirectory(ctx)
   await recoverForce(paths)
   const name = await setInForce(paths)
   const inForce = name === undefined ? undefined : await readSet(paths, name)
   await keepOnly(paths, name)
   const wanted = withKept(rendered, inForce)
   const loaded = inForce !== undefined && (await loadedSet(paths)) === inForce.name
-  if (loaded && isSame(wanted, inForce) && (await isServing(ctx))) return unchanged([])
+  if (loaded && isSame(wanted, inForce) && (await isServing(ctx))) {
+    return noting(ctx, basis, await portsAlone(ctx, ports, []))
+  }
 
   const tested = await testedSet(ctx, wanted, inForce)
   if (loaded && isSame(tested.files, inForce)) {
     await removeSet(paths, tested.name)
-    return unchanged(tested.blocked)
+    return portsAlone(ctx, ports, tested.blocked)
   }
-  return {
+  const seed = ports && (await stageSeed(ctx, ports, await readSeed(ctx)))
+  return noting(ctx, basis, {
     changed: true,
     blocked: tested.blocked,
-    activate: () => activate(ctx, tested),
-    discard: () => removeSet(paths, tested.name),
+    activate: () => activate(ctx, tested, seed),
+    async discard() {
+      await removeSet(paths, tested.name)
+      await seed?.discard()
+    },
+  })
+}
+
+/** Once it is in force, deploys may ask what it was made of. */
+function noting(ctx: Context, basis: Basis | undefined, staged: Staged): Staged {
+  if (basis === undefined || staged.blocked.length > 0) return staged
+  return {
+    ...staged,
+    async activate() {
+      const activation = await staged.activate()
+      // Being noted is a matter of speed only.
+      await writeBasis(ctx, basis).catch(() => {})
+      return activation
+    },
   }
+}
+
+/** The files are right; the ports may be others. */
+async function portsAlone(
+  ctx: Context,
+  ports: PortMap | undefined,
+  blocked: readonly Blocked[],
+): Promise<Staged> {
+  if (ports === undefined) return unchanged(blocked)
+  const seed = await stageSeed(ctx, ports, await readSeed(ctx))
+  return {
+    ...unchanged(blocked),
+    changed: seed.changed,
+    activate: () => switchPorts(ctx, seed, () => tellSeed(ctx)),
+    discard: () => seed.discard(),
+  }
+}
+
+async function tellIfServing(ctx: Context): Promise<void> {
+  if (await isServing(ctx)) await tellSeed(ctx)
 }
 
 interface TestedSet {
@@ -187,22 +233,33 @@ function has({ refs }: NginxFile, { repo, branch }: BranchRef): boolean {
   return refs.some((ref) => ref.repo === repo && ref.branch === branch)
 }
 
-async function activate(ctx: Context, { name, main }: TestedSet): Promise<Activation> {
+async function activate(
+  ctx: Context,
+  { name, main }: TestedSet,
+  seed: StagedSeed | undefined,
+): Promise<Activation> {
   const { paths } = ctx
   const former = await formerOf(paths)
   try {
+    // nginx reads the seed for upstreams that it does not know yet; of those that it knows, it is told after that.
+    await seed?.commit()
     await swing(paths, name)
     const oldWorkers = await loadSet(ctx, main)
+    if (seed !== undefined) await tellIfServing(ctx)
     if (oldWorkers !== undefined) await noteLoaded(paths, name)
     await keepOnly(paths, name)
     return { oldWorkers: oldWorkers ?? [] }
   } catch (error) {
     await putBack(paths, former)
     await removeSet(paths, name)
+    await seed?.putBack()
     // The master may have read the new files and kept the old; now both agree again.
-    await loadSet(ctx, main).catch((again: unknown) => {
+    try {
+      await loadSet(ctx, main)
+      if (await usesLua(paths.nginxFiles)) await tellIfServing(ctx)
+    } catch (again) {
       ctx.log.error({ reason: messageOf(again) }, 'nginx did not reload its former configuration')
-    })
+    }
     throw error
   }
 }

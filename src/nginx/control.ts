@@ -1,7 +1,10 @@
 /** Testing and loading a set, in each mode of nginx. */
 import type { Context } from '../context.ts'
+import { messageOf } from '../errors.ts'
+import type { Activation } from './apply.ts'
 import { testManaged } from './main-config.ts'
 import { nginxRunning, reloadManaged } from './managed.ts'
+import { tellSeed, type StagedSeed } from './seed.ts'
 import { inForceDuring, setDirectory } from './sets.ts'
 import { reloadSystem, testSystem, type SystemTest } from './system.ts'
 
@@ -28,6 +31,27 @@ export async function loadSet(
   if (mode === 'system') return reloadSystem(ctx, main)
   const master = await nginxRunning(ctx)
   return master === undefined ? undefined : reloadManaged(ctx, master)
+}
+
+/** Puts the staged ports in force alone. If nginx does not take them, the former ones are in force again. */
+export async function switchPorts(
+  ctx: Context,
+  seed: StagedSeed,
+  tell: () => Promise<void>,
+): Promise<Activation> {
+  try {
+    await seed.commit()
+    // One that has ended starts with the seed.
+    if (await isServing(ctx)) await tell()
+    return { oldWorkers: [] }
+  } catch (error) {
+    await seed.putBack()
+    // It may have taken them without our being told.
+    await tellSeed(ctx).catch((again: unknown) => {
+      ctx.log.error({ reason: messageOf(again) }, 'nginx was not told its former ports')
+    })
+    throw error
+  }
 }
 
 /** Whether a running nginx vouches for what is in force; before a start it is tested anew. */

@@ -17,6 +17,9 @@ const LISTS = new Set(['add_header', 'proxy_set_header', 'uwsgi_param'])
 /** What a block may hold once: a name, or for lists a name with its first argument. */
 export function keyOf({ name, args, text }: Directive): string {
   if (LISTS.has(name)) return `${name} ${(args[0] ?? '').toLowerCase()}`
+  // Lua comes as a block, as a file or as text, and a block may hold one of these.
+  const [lua] = /^\w+_by_lua(?=$|_block$|_file$)/.exec(name) ?? []
+  if (lua !== undefined) return lua
   return text.endsWith('}') ? `${name} ${args.join(' ')} {}` : name
 }
 

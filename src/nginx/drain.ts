@@ -1,9 +1,13 @@
-/** Waits until nothing is in flight any more to processes that nginx no longer routes to. */
+/**
+ * Waits until nothing is in flight any more to processes that nginx no longer routes to. Where nginx counts its requests,
+ * by the count; else by what the kernel tells of workers and connections.
+ */
 import { readdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { PypaasError } from '../errors.ts'
-import { commandLineOf, connectionsOf, connectionsTo, isAlive } from '../system/processes.ts'
+import { commandLineOf, connectionsOf, connectionsTo, isAlive, startOf, uptime } from '../system/processes.ts'
+import { requestsInFlight } from './dictionary.ts'
 import { nginxRunning } from './managed.ts'
 import { endingWorkersAmong, endingWorkersOf } from './reload.ts'
 
@@ -12,6 +16,8 @@ export interface DrainOptions {
   readonly oldPorts: readonly number[]
   /** The workers that may still have requests for them. Default: all that are shutting down. */
   readonly oldWorkers?: readonly number[]
+  /** Ports that nginx does not count, since the operator set how it picks a process. */
+  readonly uncounted?: readonly number[]
   /** Seconds. */
   readonly timeout: number
   readonly signal?: AbortSignal | undefined
@@ -22,32 +28,90 @@ const QUIET = 1
 /** The same where the workers cannot be looked into, since another user's nginx runs them. */
 const QUIET_UNSEEN = 5
 
+/** `quiet`: none is seen, which has to stay so for these seconds. */
+type Look =
+  { readonly kind: 'none' } | { readonly kind: 'some' } | { readonly kind: 'quiet'; readonly seconds: number }
+
 /**
- * Resolves when the old workers are gone, or when for a while no connection was open to the old ports and no
- * old worker was still taking in a request, which opens one only when it is complete. `timeout`: it took too long.
+ * Resolves when no request is in flight to the old ports any more. `timeout`: it took too long.
  * @throws PypaasError `cancelled` on the signal
  */
 export async function awaitDrained(ctx: Context, options: DrainOptions): Promise<'drained' | 'timeout'> {
-  const { oldPorts, oldWorkers = [], timeout, signal } = options
+  const { oldPorts, timeout, signal } = options
   if (oldPorts.length === 0) return 'drained'
-  const workers = oldWorkers.length > 0 ? oldWorkers : await endingWorkers(ctx)
   const begin = performance.now()
   let quietSince: number | undefined
+  let look = await looksByCount(ctx, options)
   for (let pause = 2; ; pause = Math.min(pause * 1.3, 100)) {
     if (signal?.aborted === true) throw new PypaasError('cancelled', 'cancelled while requests were ending')
-    const left = workers && (await living(workers))
-    if (left?.length === 0) return 'drained'
-    const open = await connectionsTo(oldPorts)
-    const pending = open > 0 ? true : await hasPendingRequests(ctx, left)
+    let seen = await look?.()
+    if (seen === undefined) {
+      look = await looksByTable(ctx, options)
+      seen = await look()
+    }
+    if (seen === undefined || seen.kind === 'none') return 'drained'
     const now = performance.now()
-    if (pending === true) quietSince = undefined
+    if (seen.kind === 'some') quietSince = undefined
     else {
       quietSince ??= now
-      const quiet = pending === undefined ? QUIET_UNSEEN : QUIET
-      if (now - quietSince >= quiet * 1000) return 'drained'
+      if (now - quietSince >= seen.seconds * 1000) return 'drained'
     }
     if (now - begin >= timeout * 1000) return 'timeout'
     await sleep(pause)
+  }
+}
+
+/** Looks at nginx's own count. Undefined: it does not count all that may be in flight. */
+async function looksByCount(
+  ctx: Context,
+  { oldPorts, uncounted = [], timeout }: DrainOptions,
+): Promise<(() => Promise<Look | undefined>) | undefined> {
+  if (oldPorts.some((port) => uncounted.includes(port))) return undefined
+  const first = await requestsInFlight(ctx)
+  if (first === undefined || (await hasOlderWorkers(ctx, first.since, timeout))) return undefined
+  return async () => {
+    const counted = await requestsInFlight(ctx)
+    if (counted === undefined) return undefined
+    if (oldPorts.every((port) => !counted.requests.has(port))) return pendingLook(ctx)
+    // An answer that only the client still has to get, or an operator's Lua in the place of our count.
+    return (await connectionsTo(oldPorts)) > 0 ? { kind: 'some' } : { kind: 'quiet', seconds: QUIET }
+  }
+}
+
+/** Whether workers of before a reload may still give requests to the old processes, of which none is counted yet. */
+async function pendingLook(ctx: Context): Promise<Look> {
+  const ending = await endingWorkers(ctx)
+  if (ending === undefined || ending.length === 0) return { kind: 'none' }
+  return lookOf(await hasPendingRequests(ctx, ending))
+}
+
+function lookOf(pending: boolean | undefined): Look {
+  if (pending === true) return { kind: 'some' }
+  return { kind: 'quiet', seconds: pending === undefined ? QUIET_UNSEEN : QUIET }
+}
+
+/** Whether workers are still ending that began before nginx counted: right after a change of the switch. */
+async function hasOlderWorkers(ctx: Context, since: number, timeout: number): Promise<boolean> {
+  const workers = await endingWorkers(ctx)
+  if (workers === undefined) return (await uptime()) - since < timeout
+  const starts = await Promise.all(workers.map(startOf))
+  return starts.some((start) => start !== undefined && start < since)
+}
+
+/**
+ * Looks whether the old workers are gone, or no connection is open to the old ports and no old worker is still
+ * taking in a request, which opens one only when it is complete.
+ */
+async function looksByTable(
+  ctx: Context,
+  { oldPorts, oldWorkers = [] }: DrainOptions,
+): Promise<() => Promise<Look>> {
+  const workers = oldWorkers.length > 0 ? oldWorkers : await endingWorkers(ctx)
+  return async () => {
+    const left = workers && (await living(workers))
+    if (left?.length === 0) return { kind: 'none' }
+    if ((await connectionsTo(oldPorts)) > 0) return { kind: 'some' }
+    return lookOf(await hasPendingRequests(ctx, left))
   }
 }
 

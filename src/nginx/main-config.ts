@@ -8,6 +8,8 @@ import { lastLines } from '../system/output.ts'
 import { stream } from '../system/run.ts'
 import { readTemplate, templatePath } from '../templates.ts'
 import { isAtLeast, nginxProgram } from './program.ts'
+import { SHARED_FILE } from './render.ts'
+import { luaModules } from './switching.ts'
 import { fill } from './templates.ts'
 import { ownerOf } from './user.ts'
 
@@ -34,12 +36,19 @@ export async function mainText(ctx: Context, sites: string): Promise<string> {
   const types = '/etc/nginx/mime.types'
   return fill(await readTemplate('nginx/nginx.conf.mustache'), {
     user: process.getuid?.() === 0 ? await ownerOf(ctx.paths.home) : undefined,
+    // By the files, not by the settings: what is in force is always one that it can load.
+    modules: (await usesLua(sites)) ? luaModules(await nginxProgram(ctx)) : [],
     errorLog,
     workers: workerCount(),
     shutdownTimeout: Math.ceil(ctx.config.main.drainTimeout) + 5,
     mimeTypes: (await readIfThere(types)) === undefined ? templatePath('nginx/mime.types') : types,
     sites: `${sites}/*.conf`,
   })
+}
+
+/** Whether the files of a directory switch without a reload. */
+export async function usesLua(sites: string): Promise<boolean> {
+  return (await readIfThere(join(sites, SHARED_FILE)))?.includes('\ninit_by_lua_block ') === true
 }
 
 /** Tests the configuration with the files of `directory` in place of those in force. Returns nginx's words if it fails. */

@@ -9,9 +9,10 @@ import { PypaasError } from '../errors.ts'
 import { readIfThere, replaceFile } from '../system/files.ts'
 import { withLock } from '../system/lock.ts'
 import { commandLineOf, isAlive, workingDirectoryOf } from '../system/processes.ts'
-import { mainText, managedPaths, runNginx, workerCount } from './main-config.ts'
+import { mainText, managedPaths, runNginx, usesLua, workerCount } from './main-config.ts'
 import { complaintOf } from './mistake.ts'
 import { confirmReload, servingWorkersOf } from './reload.ts'
+import { tellSeed } from './seed.ts'
 import { noteLoaded, setInForce } from './sets.ts'
 
 /** Seconds that a reload may take: 1,000 domains with TLS need one and a half. */
@@ -37,10 +38,7 @@ export async function nginxRunning(ctx: Context): Promise<number | undefined> {
 export async function ensureNginx(ctx: Context): Promise<'running' | 'started'> {
   const lockFile = ctx.paths.runFile('nginx-start.lock')
   return withLock(lockFile, { what: 'start of nginx', now: ctx.now() }, async () => {
-    const { main } = managedPaths(ctx)
-    const text = await mainText(ctx, ctx.paths.nginxFiles)
-    const changed = (await readIfThere(main)) !== text
-    if (changed) await replaceFile(main, text)
+    const changed = await writeMain(ctx)
     const master = await nginxRunning(ctx)
     if (master === undefined) {
       await endOrphans(ctx)
@@ -50,6 +48,15 @@ export async function ensureNginx(ctx: Context): Promise<'running' | 'started'> 
     if (changed) await reloadManaged(ctx, master)
     return 'running'
   })
+}
+
+/** The main configuration, as the files in force need it. Returns whether it was another. */
+async function writeMain(ctx: Context): Promise<boolean> {
+  const { main } = managedPaths(ctx)
+  const text = await mainText(ctx, ctx.paths.nginxFiles)
+  if ((await readIfThere(main)) === text) return false
+  await replaceFile(main, text)
+  return true
 }
 
 /** Lets requests end for a moment, then ends nginx in any case. */
@@ -71,6 +78,7 @@ export async function stopNginx(ctx: Context): Promise<void> {
 /** Makes the running nginx read its files anew. Returns the workers that served before. */
 export async function reloadManaged(ctx: Context, master: number): Promise<number[]> {
   const { errorLog } = managedPaths(ctx)
+  await writeMain(ctx)
   // The reload opens a new one.
   if ((await sizeOf(errorLog)) > LOG_LIMIT) await rename(errorLog, `${errorLog}.1`)
   return confirmReload(master, { errorLog, timeout: RELOAD_TIMEOUT, hasten: true }, () =>
@@ -84,6 +92,8 @@ async function start(ctx: Context): Promise<void> {
   const words = await runNginx(ctx, ['-c', main], errorLog)
   if (words !== undefined) throw startFailure(words)
   await untilServing(ctx)
+  // The seed may have been replaced since nginx read it.
+  if (await usesLua(ctx.paths.nginxFiles)) await tellSeed(ctx)
   if (set !== undefined) await noteLoaded(ctx.paths, set)
 }
 

@@ -14,7 +14,16 @@ export interface NginxProgram {
   readonly version: Version
   /** Of the OpenSSL that it runs with. */
   readonly openssl: Version
+  /** Where its dynamic modules are; undefined: it was built without the directory. */
+  readonly modules: string | undefined
+  /** The main configuration file that it reads unless it is given another. */
+  readonly main: string | undefined
+  /** The Lua module is a part of the program. */
+  readonly luaBuiltIn: boolean
 }
+
+/** Changed when more is remembered of a program. */
+const FORMAT = 2
 
 /** Whether `version` is `least` or newer. */
 export function isAtLeast(version: Version, least: Version): boolean {
@@ -35,6 +44,16 @@ export function readVersions(text: string): { version: Version; openssl: Version
   return { version, openssl: openssl ?? [0, 0, 0] }
 }
 
+/** What `nginx -V` says of how it was built (pure). */
+export function readBuild(text: string): Pick<NginxProgram, 'modules' | 'main' | 'luaBuiltIn'> {
+  const argument = (name: string): string | undefined => new RegExp(`--${name}=(\\S+)`).exec(text)?.[1]
+  return {
+    modules: argument('modules-path'),
+    main: argument('conf-path'),
+    luaBuiltIn: /--add-module=\S*(?:ngx_lua|lua-nginx-module)/.test(text),
+  }
+}
+
 /**
  * The nginx on the PATH of the context. Its versions are asked for once and remembered, since a push should
  * not start a program for them.
@@ -52,11 +71,12 @@ export async function nginxProgram(ctx: Context): Promise<NginxProgram> {
   if (known?.stamp === found.stamp) return known.program
   const output = lastLines(20)
   await stream([found.path, '-V'], output, { env: ctx.baseEnv, timeout: 20 })
-  const versions = readVersions(output.lines.join('\n'))
+  const said = output.lines.join('\n')
+  const versions = readVersions(said)
   if (versions === undefined) {
     throw new PypaasError('failed', `${found.path} does not tell its version`, { output: output.lines })
   }
-  const program: NginxProgram = { path: found.path, ...versions }
+  const program: NginxProgram = { path: found.path, ...versions, ...readBuild(said) }
   // Being remembered is a matter of speed only.
   await replaceFile(memory, JSON.stringify({ stamp: found.stamp, program })).catch(() => {})
   return program
@@ -68,7 +88,7 @@ async function findNginx(path: string): Promise<{ path: string; stamp: string } 
     try {
       const real = await realpath(candidate)
       const { mtimeMs, size, ino } = await stat(real)
-      return { path: candidate, stamp: [candidate, real, mtimeMs, size, ino].join(' ') }
+      return { path: candidate, stamp: [FORMAT, candidate, real, mtimeMs, size, ino].join(' ') }
     } catch {
       // Not here.
     }

@@ -2,12 +2,15 @@
 import { createHash } from 'node:crypto'
 import { joinNames } from '../names.ts'
 import type { BranchRef } from '../paths.ts'
+import type { PortMap } from './dictionary.ts'
 import { directivesOf, type Directive } from './directives.ts'
 import { isAtLeast } from './program.ts'
 import { serversOf, type ServerText } from './server.ts'
 import { fill, readTemplates, type Templates } from './templates.ts'
+import type { Switching } from './switching.ts'
 import { hasHttp2Directive, listenLines, tlsOptions, tlsProfile } from './tls.ts'
-import type { BranchUpstreams, DomainView, Extra, NginxView } from './view.ts'
+import { portMapOf, type BranchUpstreams, type Extra } from './upstreams.ts'
+import type { DomainView, NginxView } from './view.ts'
 
 export interface NginxFile {
   readonly text: string
@@ -22,6 +25,8 @@ export interface NginxFiles {
   readonly files: ReadonlyMap<string, NginxFile>
   /** Names of files that stay as they are, if they are there. */
   readonly kept: ReadonlySet<string>
+  /** The ports that go into nginx's memory. Undefined: it is not told of any. */
+  readonly ports: PortMap | undefined
 }
 
 /** The file of what all others need. Its name sorts first: the first server of an address is its default. */
@@ -44,7 +49,8 @@ export function renderWith(view: NginxView, templates: Templates): NginxFiles {
     const text = domainText(domain, servers(domain), templates)
     files.set(configFile('domain', domain.name), { text, domain: domain.name, refs: domain.refs })
   }
-  return { files, kept: new Set(view.kept.map((name) => configFile('domain', name))) }
+  const ports = view.facts.switching.kind === 'lua' ? portMapOf(view.branches) : undefined
+  return { files, ports, kept: new Set(view.kept.map((name) => configFile('domain', name))) }
 }
 
 /** A file's name from what it is of. Injective; a name too long for a file system ends in a hash. */
@@ -73,7 +79,13 @@ function sharedText(view: NginxView, templates: Templates): string {
               : { ...sslConfig, text: sharedTls(directivesOf(sslConfig.text)).join('\n') },
         }
       : undefined,
+    lua: facts.switching.kind === 'lua' ? luaView(facts.switching, templates) : undefined,
   })
+}
+
+/** The code is in the file: an nginx that starts depends on nothing else of pypaas. */
+function luaView({ seed, control }: Switching & { kind: 'lua' }, { switchCode }: Templates): object {
+  return { code: switchCode.trimEnd(), seed, control }
 }
 
 /** What of a TLS profile is not about one domain: its handshake is the one that the first server begins. */
@@ -86,7 +98,12 @@ function sharedTls(profile: readonly Directive[]): string[] {
 function upstreamText({ ref, upstreams }: BranchUpstreams, templates: Templates): string {
   return fill(templates.upstreams, {
     heading: comment(`repo ${ref.repo}, branch ${ref.branch}`),
-    upstreams: upstreams.map(({ name, ports, extra }) => ({ name, ports, extra: extraView(extra) })),
+    upstreams: upstreams.map(({ name, ports, key, extra }) => ({
+      name,
+      ports,
+      key,
+      extra: extraView(extra),
+    })),
   })
 }
 

@@ -4,7 +4,8 @@ import { isPrefix, matchOf, matchOn, matchText, type Match } from './match.ts'
 import { nginxQuote } from './quote.ts'
 import { fill, type Templates } from './templates.ts'
 import { hasHttp2Directive, listenLines, tlsOptions, tlsProfile } from './tls.ts'
-import type { Answer, DomainView, Extra, LocationView, NginxView } from './view.ts'
+import type { Extra } from './upstreams.ts'
+import type { Answer, DomainView, LocationView, NginxView } from './view.ts'
 
 export interface ServerText {
   readonly listen: readonly string[]
@@ -27,7 +28,7 @@ const NOTHING: Extra = { where: '', text: '' }
 
 /** Makes the servers of any domain: one, or with TLS a second one that redirects to it. */
 export function serversOf(view: NginxView, templates: Templates): (domain: DomainView) => ServerText[] {
-  const defaults = serverDefaults(templates)
+  const defaults = serverDefaults(view, templates)
   const profile = tlsProfile(view.facts, templates)
   const port = view.https.port === 443 ? '' : `:${view.https.port}`
 
@@ -60,12 +61,17 @@ export function serversOf(view: NginxView, templates: Templates): (domain: Domai
 }
 
 /** The defaults that a domain's locations need, made once for all domains. */
-function serverDefaults(templates: Templates): (domain: DomainView) => readonly Directive[] {
+function serverDefaults(
+  { facts }: NginxView,
+  templates: Templates,
+): (domain: DomainView) => readonly Directive[] {
   const made = new Map<string, readonly Directive[]>()
   return ({ locations }) => {
     const uses = (protocol: string): boolean =>
       locations.some(({ answer }) => answer.kind === 'proxy' && answer.protocol === protocol)
-    const needs = { http: uses('http'), uwsgi: uses('uwsgi') }
+    const proxies = { http: uses('http'), uwsgi: uses('uwsgi') }
+    const counted = facts.switching.kind === 'lua' && (proxies.http || proxies.uwsgi)
+    const needs = { ...proxies, counted }
     const key = JSON.stringify(needs)
     const known = made.get(key) ?? directivesOf(fill(templates.server, needs))
     made.set(key, known)

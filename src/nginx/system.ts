@@ -63,6 +63,12 @@ function mainIn(lines: readonly string[]): string | undefined {
   return undefined
 }
 
+/** Whether the host's nginx runs, as far as can be seen; true if it cannot be seen. */
+export async function systemNginxRuns(main = '/etc/nginx/nginx.conf'): Promise<boolean> {
+  if ((await readIfThere(main).catch(() => undefined)) === undefined) return true
+  return (await masterOf(main)) !== undefined
+}
+
 /** The master whose pid file the main configuration names. */
 async function masterOf(main: string): Promise<number | undefined> {
   const text = await readIfThere(main).catch(() => undefined)

@@ -5,16 +5,26 @@ import { nginxQuote } from './quote.ts'
 
 const NAMES = ['shared', 'upstreams', 'domain', 'server', 'tls', 'certificate', 'location'] as const
 
-export type Templates = Readonly<Record<(typeof NAMES)[number] | 'unavailablePage', string>>
+const OTHERS = { unavailablePage: 'nginx/503.html', switchCode: 'nginx/switch.lua' } as const
+
+/** All of them, as files below `templates/`. */
+export const TEMPLATE_FILES: readonly string[] = [...NAMES.map(fileOf), ...Object.values(OTHERS)]
+
+export type Templates = Readonly<Record<(typeof NAMES)[number] | keyof typeof OTHERS, string>>
 
 export async function readTemplates(): Promise<Templates> {
   const entries = await Promise.all(
-    NAMES.map(async (name) => [name, await readTemplate(`nginx/${name}.mustache`)] as const),
+    NAMES.map(async (name) => [name, await readTemplate(fileOf(name))] as const),
   )
   return {
     ...(Object.fromEntries(entries) as Record<(typeof NAMES)[number], string>),
-    unavailablePage: await readTemplate('nginx/503.html'),
+    unavailablePage: await readTemplate(OTHERS.unavailablePage),
+    switchCode: await readTemplate(OTHERS.switchCode),
   }
+}
+
+function fileOf(name: string): string {
+  return `nginx/${name}.mustache`
 }
 
 /** Fills in a template: `{{value}}` becomes one parameter of nginx, `{{{text}}}` stands as it is. Pure. */

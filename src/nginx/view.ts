@@ -4,30 +4,13 @@
  */
 import { brokenDomains } from '../config/broken.ts'
 import type { Config, DomainConfig, ListenAddress, LocationConfig, RunnerRef } from '../config/types.ts'
-import type { Context } from '../context.ts'
 import { joinNames } from '../names.ts'
 import type { BranchRef } from '../paths.ts'
-import type { Release, ReleaseRunner } from '../release.ts'
+import type { ReleaseRunner } from '../release.ts'
 import { typeOf } from '../runners/index.ts'
 import type { Serving } from '../runners/runner.ts'
-import { hostFacts, type HostFacts } from './facts.ts'
-
-/** A branch and what is live of it. */
-export interface LiveBranch {
-  readonly ref: BranchRef
-  /** Undefined: never deployed. */
-  readonly release: Release | undefined
-  readonly maintenance: boolean
-  /** A symbolic link to the live checkout. Files are served through it: they switch without a reload. */
-  readonly root: string
-}
-
-/** nginx text of the operator, and where it comes from. */
-export interface Extra {
-  /** For example `domains/example.com.yml nginx_http_extra_config`. */
-  readonly where: string
-  readonly text: string
-}
+import type { HostFacts } from './facts.ts'
+import { upstreamsOf, whereOf, type BranchUpstreams, type Extra, type LiveBranch } from './upstreams.ts'
 
 /** How a location is answered. */
 export type Answer =
@@ -66,17 +49,6 @@ export interface DomainView {
   readonly refs: readonly BranchRef[]
 }
 
-export interface UpstreamView {
-  readonly name: string
-  readonly ports: readonly number[]
-  readonly extra: Extra
-}
-
-export interface BranchUpstreams {
-  readonly ref: BranchRef
-  readonly upstreams: readonly UpstreamView[]
-}
-
 export interface NginxView {
   readonly http: { readonly addresses: readonly string[]; readonly port: number }
   readonly https: { readonly addresses: readonly string[]; readonly port: number }
@@ -90,12 +62,7 @@ export interface NginxView {
   readonly kept: readonly string[]
 }
 
-/** What nginx should do now; looks at the host for what is not in the configuration. */
-export async function nginxView(ctx: Context, live: readonly LiveBranch[]): Promise<NginxView> {
-  return viewOf(ctx.config, live, await hostFacts(ctx))
-}
-
-/** Builds the view. Pure. */
+/** What nginx should do now. Pure. */
 export function viewOf(config: Config, live: readonly LiveBranch[], facts: HostFacts): NginxView {
   const { nginx, sslConfig } = config.main
   const branches = new Map(live.map((branch) => [joinNames(branch.ref.repo, branch.ref.branch), branch]))
@@ -108,7 +75,9 @@ export function viewOf(config: Config, live: readonly LiveBranch[], facts: HostF
     sslConfig: sslConfig === undefined ? undefined : { where: 'pypaas.yml ssl_config', text: sslConfig },
     facts,
     domains,
-    branches: live.map(upstreamsOf).filter(({ upstreams }) => upstreams.length > 0),
+    branches: live
+      .map((branch) => upstreamsOf(branch, facts.switching.kind === 'lua'))
+      .filter(({ upstreams }) => upstreams.length > 0),
     kept: [...brokenDomains(config)],
   }
 }
@@ -179,27 +148,4 @@ function answerOf(serving: Serving, { ref, root }: LiveBranch, runner: ReleaseRu
   if (serving.kind === 'files') return { kind: 'files', root, subdirectory: serving.subdirectory }
   const { protocol, path } = serving
   return { kind: 'proxy', protocol, path, upstream: joinNames(ref.repo, ref.branch, runner.name) }
-}
-
-/** All of them, of domains or not: a domain whose file is broken may go on using any. */
-function upstreamsOf({ ref, release }: LiveBranch): BranchUpstreams {
-  const upstreams = (release?.runners ?? []).flatMap((runner): UpstreamView[] => {
-    const serving = typeOf(runner).serving(runner)
-    if (serving?.kind !== 'proxy' || runner.ports.length === 0) return []
-    return [
-      {
-        name: joinNames(ref.repo, ref.branch, runner.name),
-        ports: runner.ports,
-        extra: {
-          where: whereOf(ref, runner.name, 'nginx_extra_upstream_config'),
-          text: serving.upstreamConfig,
-        },
-      },
-    ]
-  })
-  return { ref, upstreams }
-}
-
-function whereOf({ repo, branch }: BranchRef, runner: string, key: string): string {
-  return `repos/${repo}.yml branches.${branch}.runners.${runner}.${key}`
 }

@@ -55,9 +55,10 @@ function reachable(host: string): string {
   return host === '::' ? '::1' : host
 }
 
-/** A file name as ssh_config(5) takes it: one word, in which `%` begins a token. */
+/** A file name as ssh_config(5) takes it: quoted if it has blanks, and with `%` doubled, which begins a token. */
 function optionValue(path: string): string {
-  return `"${path.replaceAll('%', '%%')}"`
+  const text = path.replaceAll('%', '%%')
+  return /\s/.test(text) ? `"${text}"` : text
 }
 
 async function makeKey({ paths, baseEnv }: Context, key: string): Promise<void> {

@@ -5,7 +5,7 @@ import { shellQuote } from '../system/shell.ts'
 const NOT_PROGRAMS = new Set(
   (
     'if then else elif fi do done case esac while until for { } ! in function select time [[ ' +
-    '. : eval exec command export readonly set unset shift trap umask ulimit cd source wait alias'
+    '. : eval exec command export readonly set unset shift trap umask ulimit cd source wait alias exit return read'
   ).split(' '),
 )
 

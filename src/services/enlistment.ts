@@ -60,6 +60,12 @@ export async function delist(ctx: Context, ref: ReleaseRef): Promise<void> {
   await rm(aside, { recursive: true, force: true })
 }
 
+/** Finishes a {@link delist} that was cut short: `aside` is what it has left in `services/`. */
+export async function finishDelisting(aside: string): Promise<void> {
+  await endWorkersIn(new Set([await realpath(aside).catch(() => aside)]))
+  await rm(aside, { recursive: true, force: true })
+}
+
 /**
  * Ends the supervise of a host's service and a `setlock` that waits below it,
  * but not the svscan of a release. The host's svscan must not look at the directory any more.

@@ -31,8 +31,9 @@ export async function releaseStatus(ctx: Context, release: Release): Promise<Pro
       const runs = pid !== undefined && isRunning(pid)
       const starts = Number.parseInt((await readIfThere(join(directory, 'starts'))) ?? '', 10)
       const restarts = Number.isNaN(starts) ? 0 : Math.max(0, starts - 1)
+      const pausing = (await readIfThere(join(directory, 'pausing'))) !== undefined
       const young = since === undefined || ctx.now().getTime() - since.getTime() < SETTLED
-      const up = restarts > 0 && young ? 'crashing' : 'up'
+      const up = pausing || (restarts > 0 && young) ? 'crashing' : 'up'
       return {
         runner: runner.name,
         index,

@@ -19,7 +19,7 @@ export interface HostKey {
 export async function ensureHostKey(file: string): Promise<HostKey> {
   let text = await readIfThere(file)
   if (text === undefined) {
-    await create(file, ssh2.utils.generateKeyPairSync('ed25519', { comment: 'pypaas' }).private)
+    await create(file, generateHostKey())
     text = (await readIfThere(file)) ?? ''
   }
   const { mode } = await stat(file)
@@ -38,6 +38,14 @@ export async function ensureHostKey(file: string): Promise<HostKey> {
     })
   }
   return { private: text, public: `${parsed.type} ${parsed.getPublicSSH().toString('base64')}` }
+}
+
+/** A new ed25519 key. ssh2 (1.17) loses zero bytes in front of the public key: what it makes of one in 256 is none. */
+export function generateHostKey(): string {
+  for (;;) {
+    const made = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'pypaas' }).private
+    if (!(ssh2.utils.parseKey(made) instanceof Error)) return made
+  }
 }
 
 /** Written whole, then linked to its name: a key that another start made meanwhile is not replaced. */

@@ -1,20 +1,44 @@
 /** Files that are never half written: a temporary file beside the target, fsync, rename. */
-import { mkdir, open, readFile, readlink, rename, rm, symlink } from 'node:fs/promises'
+import { mkdir, open, readFile, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
-import writeFileAtomic from 'write-file-atomic'
 import { hasErrno } from '../errors.ts'
 
-/** A name beside `path` for what is to be renamed to it. Hidden, so that svscan and `*.conf` pass it over. */
+/**
+ * A name beside `path` for what is to be renamed to it. Hidden, so that svscan and `*.conf` pass it over. It
+ * tells whose it is, so that what a killed process leaves is known for what it is.
+ */
 export function temporaryBeside(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
+  return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString('hex')}`)
+}
+
+/** Pid of the process that has made a name by {@link temporaryBeside}; undefined for other names. */
+export function ownerOfTemporary(name: string): number | undefined {
+  const pid = /^\..+\.(\d+)\.[0-9a-f]{12}$/.exec(name)?.[1]
+  return pid === undefined ? undefined : Number(pid)
 }
 
 /** Replaces `path` as a whole and durably; makes its directory. `mode` is for a new file and an old one alike. */
 export async function replaceFile(path: string, content: string, mode = 0o644): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
-  await writeFileAtomic(path, content, { mode })
-  await syncDirectory(dirname(path))
+  // Somebody may have put a link there, to keep the file elsewhere.
+  const target = await realpath(path).catch(() => path)
+  const temporary = temporaryBeside(target)
+  try {
+    const file = await open(temporary, 'wx', mode)
+    try {
+      await file.writeFile(content)
+      await file.chmod(mode)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, target)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await syncDirectory(dirname(target))
 }
 
 /** Points the symbolic link `path` at `target`, atomically and durably; replaces a file that was there too. */

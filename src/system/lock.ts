@@ -74,6 +74,19 @@ export async function lock(path: string, options: LockOptions): Promise<Lock> {
   }
 }
 
+/** The lock if it is free at this moment. */
+export async function tryLock(
+  path: string,
+  options: Omit<LockOptions, 'wait' | 'onWait'>,
+): Promise<Lock | undefined> {
+  try {
+    return await lock(path, { ...options, wait: 0 })
+  } catch (error) {
+    if (error instanceof PypaasError && error.code === 'busy') return undefined
+    throw error
+  }
+}
+
 /** Runs `work` while holding the lock. */
 export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
   const held = await lock(path, options)
@@ -82,6 +95,13 @@ export async function withLock<T>(path: string, options: LockOptions, work: () =
   } finally {
     await held.release()
   }
+}
+
+/** Whether somebody holds the lock at this moment. */
+export async function isHeld(path: string): Promise<boolean> {
+  const held = await tryLock(path, { what: 'a look', now: new Date(0) })
+  await held?.release()
+  return held === undefined
 }
 
 /** Who holds the lock, as far as the lock file tells. */

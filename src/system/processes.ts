@@ -41,6 +41,18 @@ export async function sessionOf(pid: number): Promise<number | undefined> {
   return Number(afterName(stat)[3])
 }
 
+/** When a process began, in seconds since the start of the host. */
+export async function startOf(pid: number): Promise<number | undefined> {
+  const stat = await ofProcess(pid, 'stat')
+  // In ticks of a hundredth of a second on every Linux (USER_HZ).
+  return stat === undefined ? undefined : Number(afterName(stat)[19]) / 100
+}
+
+/** Seconds since the start of the host, on the clock of {@link startOf}. */
+export async function uptime(): Promise<number> {
+  return Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0])
+}
+
 /** Target of `/proc/<pid>/cwd`. */
 export async function workingDirectoryOf(pid: number): Promise<string | undefined> {
   try {

@@ -2,6 +2,7 @@
  * Runs programs. argv goes in as an array, never through a shell; `sh -c` is
  * for what the operator wrote (hooks, `cmd`) and is asked for by name.
  */
+import { setPriority } from 'node:os'
 import { execa } from 'execa'
 import { PypaasError } from '../errors.ts'
 import { lastLines, type Output } from './output.ts'
@@ -14,8 +15,12 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined
   /** Seconds. */
   readonly timeout?: number | undefined
+  /** At a lower priority, so that what serves requests goes first. */
+  readonly background?: boolean
 }
 
+/** Niceness of builds (nice(2)): a tenth of the processor time of what serves, if both want it. */
+const NICE = 10
 /** Seconds between TERM and KILL for a program that is cancelled. */
 const GRACE = 5
 /** Seconds that the outputs are still read after the program has ended, if something else holds them open. */
@@ -42,6 +47,7 @@ export async function stream(argv: readonly string[], output: Output, options: R
     detached: true,
     cleanup: false,
   })
+  if (options.background === true && child.pid !== undefined) lowerPriority(child.pid)
   const stop = groupStopper(child.pid)
   let ended: 'cancelled' | 'timeout' | undefined
   const cancel = (): void => {
@@ -121,6 +127,15 @@ function failure(shown: string, result: Failed, output: readonly string[]): Pypa
         ? `was ended by ${result.signal}`
         : `could not be run (${result.code ?? 'unknown error'})`
   return new PypaasError('failed', `\`${shown}\` ${how}`, { cause: result.cause, output })
+}
+
+/** Children inherit it; the kernel derives the I/O priority from it as well (ioprio_set(2)). */
+function lowerPriority(pid: number): void {
+  try {
+    setPriority(pid, NICE)
+  } catch {
+    // It has ended already.
+  }
 }
 
 /** TERM to the group, then KILL. */

@@ -43,8 +43,9 @@ export async function readRelease(paths: Paths, ref: ReleaseRef): Promise<Releas
 }
 
 export async function removeRelease(paths: Paths, ref: ReleaseRef): Promise<void> {
-  await rm(paths.releaseFile(ref), { force: true })
+  // The file, by which a release is known, goes last: a removal that is cut short is done again.
   await rm(paths.releaseLink(ref), { force: true })
+  await rm(paths.releaseFile(ref), { force: true })
 }
 
 /** Kept releases of a branch, oldest first. */

@@ -175,11 +175,14 @@ describe('defaults and values', () => {
       services: { mode: 'managed' },
       nginx: {
         mode: 'managed',
+        switch: 'auto',
         http: { host: undefined, port: 80 },
         https: { host: undefined, port: 443 },
       },
       releases: { keep: 5 },
-      builds: { timeout: 1800 },
+      builds: { timeout: 1800, parallel: 2 },
+      disk: { minFree: 524288000, max: 21474836480 },
+      watch: { seconds: 10 },
       git: { maxPush: 1073741824 },
       drainTimeout: 30,
     })
@@ -190,7 +193,7 @@ describe('defaults and values', () => {
       'pypaas.yml': `ports: {min: 1, max: 1}
 ssh: {listen: 2222}
 services: {mode: external}
-nginx: {mode: system, http: '[::1]:8080', https: localhost:8443}
+nginx: {mode: system, switch: reload, http: '[::1]:8080', https: localhost:8443}
 releases: {keep: 2}
 builds: {timeout: 60.5}
 git: {max_push: 500MiB}
@@ -203,6 +206,7 @@ ssl_config: ssl_certificate_key /etc/{domain}.key;
       services: { mode: 'external' },
       nginx: {
         mode: 'system',
+        switch: 'reload',
         http: { host: '::1', port: 8080 },
         https: { host: 'localhost', port: 8443 },
       },

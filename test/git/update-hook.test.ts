@@ -33,11 +33,19 @@ test('a tag is refused', () => {
 })
 
 test('another ref is refused', () => {
-  expect(() => branchOfUpdate(repo, { ref: 'refs/notes/x', from: none, to: some })).toThrow('refs/notes/x is not taken')
+  expect(() => branchOfUpdate(repo, { ref: 'refs/notes/x', from: none, to: some })).toThrow(
+    'refs/notes/x is not taken',
+  )
 })
 
 test('the deletion of a configured branch is refused', () => {
   expect(() => branchOfUpdate(repo, { ref: 'refs/heads/main', from: some, to: none })).toThrow(
     'the branch main is configured and cannot be deleted by a push',
+  )
+})
+
+test('the deletion of another branch is refused without advice to push it', () => {
+  expect(() => branchOfUpdate(repo, { ref: 'refs/heads/old', from: some, to: none })).toThrow(
+    'the branch old of web cannot be deleted by a push',
   )
 })

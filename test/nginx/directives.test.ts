@@ -51,3 +51,9 @@ test('a location repeats the lists that it would not inherit, and no others', ()
   expect(inherited(server, location).map(({ text }) => text)).toEqual(['proxy_set_header Host a;'])
   expect(inherited(server, directivesOf('expires 1d;'))).toEqual([])
 })
+
+test('Lua for one phase is there once, as a block, a file or text', () => {
+  const ours = directivesOf('log_by_lua_block { one() } gzip on; rewrite_by_lua_block { two() }')
+  const theirs = directivesOf('log_by_lua_file /etc/log.lua;')
+  expect(without(ours, theirs).map(({ name }) => name)).toEqual(['gzip', 'rewrite_by_lua_block'])
+})

@@ -70,7 +70,7 @@ test('an address that is taken is named', async () => {
   await expect(route(ctx, [])).rejects.toMatchObject({
     code: 'failed',
     message: `nginx cannot listen on 127.0.0.1:${port}: something else listens there`,
-    hint: 'stop what listens there, or set another address under `nginx` in pypaas.yml',
+    hint: 'stop it (`ss -ltnp` shows it), or set another address under `nginx` in pypaas.yml',
   })
 })
 

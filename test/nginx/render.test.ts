@@ -2,12 +2,19 @@ import { expect, test } from 'vitest'
 import type { Config, DomainConfig, MainConfig } from '../../src/config/types.ts'
 import type { HostFacts } from '../../src/nginx/facts.ts'
 import { renderFiles } from '../../src/nginx/render.ts'
-import { viewOf, type LiveBranch } from '../../src/nginx/view.ts'
+import { shapeOf, type LiveBranch } from '../../src/nginx/upstreams.ts'
+import { viewOf } from '../../src/nginx/view.ts'
 import type { ReleaseRunner } from '../../src/release.ts'
 import { mainConfig } from '../support/context.ts'
 import { backend, domainOf, files, uwsgiBackend } from './support.ts'
 
-const FACTS: HostFacts = { version: [1, 22, 1], openssl: [3, 0, 19], ipv6: true, chains: new Set() }
+const FACTS: HostFacts = {
+  version: [1, 22, 1],
+  openssl: [3, 0, 19],
+  ipv6: true,
+  chains: new Set(),
+  switching: { kind: 'reload', missing: undefined },
+}
 
 function everywhere(mode: 'managed' | 'system' = 'managed'): MainConfig {
   return mainConfig({
@@ -224,4 +231,49 @@ test('names that differ have files that differ, also if they are long', async ()
   )
   expect(new Set(rendered).size).toBe(names.length + 1)
   expect(Math.max(...rendered.map((name) => name.length))).toBeLessThan(256)
+})
+
+test('where Lua switches, no file holds a port, and locations are counted', async () => {
+  const facts: HostFacts = {
+    ...FACTS,
+    switching: { kind: 'lua', control: '/h/run/nginx-switch/control.sock', seed: '/h/seed.json' },
+  }
+  const branch = branchOf('web', [
+    backend('kept', [61500], { nginxExtraUpstreamConfig: 'keepalive 8;\n' }),
+    backend('own', [61501], { nginxExtraUpstreamConfig: 'least_conn;\n' }),
+    backend('low', [1023]),
+  ])
+  const domain = domainOf('a.test', { '/': 'web/kept' })
+  const shape = shapeOf(branch).slice(0, 8)
+  const texts = await render([domain, domainOf('b.test', {})], [branch], { facts })
+  expect(texts['upstream+web+main.conf'])
+    .toBe(`# Written by pypaas for repo web, branch main; changes made here are lost.
+
+upstream web+main+kept {
+    # nginx wants a server here; the process is named below, by what the control socket was told.
+    server 127.0.0.1:1;
+    balancer_by_lua_block { require("pypaas").balance("web+main+kept+${shape}") }
+    # >> repos/web.yml branches.main.runners.kept.nginx_extra_upstream_config
+keepalive 8;
+    # <<
+}
+
+upstream web+main+own {
+    # A process that was restarted gets requests again after a second, not after ten.
+    server 127.0.0.1:61501 fail_timeout=1s;
+    # >> repos/web.yml branches.main.runners.own.nginx_extra_upstream_config
+least_conn;
+    # <<
+}
+
+upstream web+main+low {
+    # A process that was restarted gets requests again after a second, not after ten.
+    server 127.0.0.1:1023 fail_timeout=1s;
+}
+`)
+  expect(texts['domain+a.test.conf']).toContain('    log_by_lua_block { require("pypaas").logged() }\n')
+  expect(texts['domain+b.test.conf']).not.toContain('log_by_lua')
+  const shared = texts['00-pypaas.conf'] ?? ''
+  expect(shared).toContain('\nend)("/h/seed.json", "/h/run/nginx-switch/control.sock")\n}\n')
+  expect(shared).toContain('    listen unix:/h/run/nginx-switch/control.sock;\n')
 })

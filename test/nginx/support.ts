@@ -17,20 +17,28 @@ import type {
 } from '../../src/config/types.ts'
 import type { Context } from '../../src/context.ts'
 import { stageNginx, type Activation, type Blocked, type Staged } from '../../src/nginx/apply.ts'
+import { basisOf } from '../../src/nginx/basis.ts'
+import { hostFacts } from '../../src/nginx/facts.ts'
 import { ensureNginx, stopNginx } from '../../src/nginx/managed.ts'
 import { renderFiles } from '../../src/nginx/render.ts'
-import { nginxView, type LiveBranch } from '../../src/nginx/view.ts'
+import type { LiveBranch } from '../../src/nginx/upstreams.ts'
+import { viewOf } from '../../src/nginx/view.ts'
 import type { Release, ReleaseRunner } from '../../src/release.ts'
 import { setLive, writeRelease } from '../../src/system/state.ts'
 import { mainConfig, testContext } from '../support/context.ts'
+
+/** Both ways to switch. */
+export const WAYS = ['lua', 'reload'] as const
+export type Way = (typeof WAYS)[number]
 
 /** A context whose nginx listens on free ports of loopback. */
 export async function nginxContext(
   domains: readonly DomainConfig[],
   changes: Partial<MainConfig> = {},
+  way: Way = 'reload',
 ): Promise<Context> {
   const [http, https] = await freePorts()
-  const ctx = await testContext({ domains: mapOf(domains), main: mainOn(http, https, changes) })
+  const ctx = await testContext({ domains: mapOf(domains), main: mainOn(http, https, way, changes) })
   onTestFinished(() => stopNginx(ctx))
   return ctx
 }
@@ -40,12 +48,19 @@ export function withDomains(ctx: Context, domains: readonly DomainConfig[]): Con
   return { ...ctx, config: { ...ctx.config, domains: mapOf(domains) } }
 }
 
-function mainOn(http: number, https: number, changes: Partial<MainConfig>): MainConfig {
+/** The same host with another switch. */
+export function switchedBy(ctx: Context, way: Way | 'auto'): Context {
+  const { main } = ctx.config
+  return { ...ctx, config: { ...ctx.config, main: { ...main, nginx: { ...main.nginx, switch: way } } } }
+}
+
+function mainOn(http: number, https: number, way: Way, changes: Partial<MainConfig>): MainConfig {
   const host = '127.0.0.1'
   return mainConfig({
     nginx: {
       ...mainConfig().nginx,
       mode: 'managed',
+      switch: way,
       http: { host, port: http },
       https: { host, port: https },
     },
@@ -79,7 +94,9 @@ function isFree(port: number): Promise<boolean> {
 }
 
 export async function stage(ctx: Context, live: readonly LiveBranch[]): Promise<Staged> {
-  return stageNginx(ctx, await renderFiles(await nginxView(ctx, live)))
+  const facts = await hostFacts(ctx)
+  const rendered = await renderFiles(viewOf(ctx.config, live, facts))
+  return stageNginx(ctx, rendered, basisOf(ctx.config, live, facts))
 }
 
 /** Stages, activates, and starts nginx if it does not run. */

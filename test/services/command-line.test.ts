@@ -24,6 +24,7 @@ test.each([
 })
 
 test.each([
+  'exit 3',
   'a | b',
   'a || b',
   'a & b',

@@ -99,6 +99,41 @@ describe('a backend is healthy', () => {
   })
 })
 
+const UWSGI = 'uwsgi --plugin python3 --socket 127.0.0.1:$PORT --wsgi-file app.py --need-app --die-on-term'
+
+describe('a uwsgi backend, which listens before it has loaded its app,', () => {
+  test('is healthy when it has loaded it', async () => {
+    const ctx = await servicesContext()
+    const { min } = claimPortRange(1)
+    const made = release([runner(`${UWSGI} --master`, { type: 'UwsgiNginxBackend', ports: [min] })])
+    await expect(waited(ctx, made, { 'app.py': 'application = print' })).resolves.toBeUndefined()
+  })
+
+  test('fails when it cannot load it', async () => {
+    const ctx = await servicesContext()
+    const { min } = claimPortRange(1)
+    const made = release([runner(UWSGI, { type: 'UwsgiNginxBackend', ports: [min] })])
+    const files = { 'app.py': 'import time\ntime.sleep(0.3)\nraise RuntimeError("no database")\n' }
+    const error = await failureOf(waited(ctx, made, files))
+    expect(error.message).toMatch(
+      /^the process web-0 \(port \d+\) ended with status \d+ before it was healthy$/,
+    )
+    expect(error.output).toContain('RuntimeError: no database')
+  })
+
+  test('fails when it has not loaded it in time', async () => {
+    const ctx = await servicesContext()
+    const { min } = claimPortRange(1)
+    const health = { ...HEALTH, timeout: 0.5 }
+    const made = release([runner(UWSGI, { type: 'UwsgiNginxBackend', ports: [min], health, stopTimeout: 0 })])
+    const files = { 'app.py': 'import time\ntime.sleep(1000)\n' }
+    const error = await failureOf(waited(ctx, made, files, {}, { once: ['127.0.0.1', min] }))
+    expect(error.message).toBe(
+      `the process web-0 (port ${min}) listened, but took no connection within 0.5 seconds`,
+    )
+  })
+})
+
 describe('a backend fails', () => {
   test('at once when it crashes at its start, with its status and its last lines', async () => {
     const ctx = await servicesContext()

@@ -6,6 +6,7 @@ import type { Release } from '../../src/release.ts'
 import { serviceState } from '../../src/services/daemontools.ts'
 import { membersOf } from '../../src/services/members.ts'
 import { pauseProcesses, resumeProcesses } from '../../src/services/pause.ts'
+import { releaseStatus } from '../../src/services/status.ts'
 import { stopServices } from '../../src/services/tree.ts'
 import { lastLines } from '../../src/system/output.ts'
 import { isRunning, sendSignal } from '../../src/system/process-table.ts'
@@ -48,6 +49,11 @@ test('one runner is paused with all that it started, the other goes on; it comes
   expect(pidOf(ctx, made, 'bot')).toBeDefined()
   expect(pidOf(ctx, made, 'web')).toBe(web)
   expect(existsSync(join(ctx.paths.service(made, 'bot', 0), 'down'))).toBe(false)
+  // A pause is no crash.
+  expect(await releaseStatus(ctx, made)).toMatchObject([
+    { runner: 'bot', state: 'up', restarts: 0 },
+    { runner: 'web', state: 'up', restarts: 0 },
+  ])
   await stopServices(ctx, made)
   expect(processesOfHome(ctx)).toEqual([])
 })

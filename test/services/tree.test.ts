@@ -143,6 +143,23 @@ describe('a started release', () => {
     expect(processesOfHome(ctx)).toEqual([])
   })
 
+  test('gives its processes a standard input that never ends, also after a restart', async () => {
+    const ctx = await servicesContext()
+    const made = release([runner('./app.sh')])
+    // `read` ends at the end of its input, as an interpreter does.
+    await started(ctx, made, { 'app.sh': '#!/bin/sh\necho reading\nread -r line\necho ended\n' })
+    const log = async (): Promise<string[]> =>
+      (await lastLogLines(ctx, made, 'web', 0, 10)).map(({ text }) => text)
+    const service = ctx.paths.service(made, 'web', 0)
+    const pid = await eventually('the first line', async () =>
+      (await log()).includes('reading') ? serviceState(service).pid : undefined,
+    )
+    sendSignal(pid, 'SIGKILL')
+    await eventually('the second start', async () => (await log()).length > 1)
+    expect(await log()).toEqual(['reading', 'reading'])
+    expect(statSync(join(service, 'input')).mode & 0o777).toBe(0o600)
+  })
+
   test('is left as it is by a second start', async () => {
     const ctx = await servicesContext()
     const made = release([runner(SLEEPER)])

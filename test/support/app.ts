@@ -2,6 +2,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
+import { onTestFinished } from 'vitest'
 import { temporaryDirectory } from './context.ts'
 
 export interface App {
@@ -9,6 +10,16 @@ export interface App {
   /** Writes files (undefined removes one; a value with `mode` sets it) and commits them. Returns the commit. */
   commit(files: Files, message?: string): Promise<string>
   git(...args: string[]): Promise<Result>
+  /** Starts git and does not wait for it. Ended with the test. */
+  start(...args: string[]): RunningGit
+}
+
+export interface RunningGit {
+  readonly ended: Promise<Result>
+  /** Kills git and its ssh at once, as happens to the programs of a computer that is switched off. */
+  kill(): void
+  /** What it has said on its standard error so far. */
+  said(): string
 }
 
 export type Files = Readonly<
@@ -33,10 +44,34 @@ export async function createApp(files: Files, env: Record<string, string> = {}):
     })
     return { status: exitCode ?? 255, stdout, stderr }
   }
+  const start = (...args: string[]): RunningGit => {
+    const child = execa('git', args, {
+      cwd: dir,
+      reject: false,
+      env: { ...IDENTITY, ...env },
+      stdin: 'ignore',
+      detached: true,
+      forceKillAfterDelay: false,
+    })
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+    const ended = child.then(({ exitCode, stdout, stderr }) => ({ status: exitCode ?? 255, stdout, stderr }))
+    let running = true
+    void ended.finally(() => (running = false))
+    const kill = (): void => {
+      if (running && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    }
+    onTestFinished(async () => {
+      kill()
+      await ended
+    })
+    return { ended, kill, said: () => said }
+  }
   await git('init', '-q', '-b', 'main')
   const app: App = {
     dir,
     git,
+    start,
     async commit(changes, message = 'a change') {
       for (const [name, change] of Object.entries(changes)) {
         const path = join(dir, name)

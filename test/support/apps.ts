@@ -15,7 +15,10 @@ export function repoWithRunners(runners: object, more: object = {}): object {
 }
 
 /** The file of a domain: locations answered by runners of the branch `main` of one repo. */
-export function domainWith(repo: string, locations: Readonly<Record<string, string>> = { '/': 'web' }): object {
+export function domainWith(
+  repo: string,
+  locations: Readonly<Record<string, string>> = { '/': 'web' },
+): object {
   return {
     locations: Object.fromEntries(
       Object.entries(locations).map(([path, runner]) => [
@@ -24,4 +27,22 @@ export function domainWith(repo: string, locations: Readonly<Record<string, stri
       ]),
     ),
   }
+}
+
+/** For a branch's `env`: what npm needs to reach the registry from here, if it needs anything. */
+export function registryAccess(): Record<string, string> {
+  const names = [
+    'NODE_EXTRA_CA_CERTS',
+    'HTTPS_PROXY',
+    'https_proxy',
+    'NO_PROXY',
+    'no_proxy',
+    'npm_config_registry',
+  ]
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = process.env[name]
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
 }

@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { onTestFinished } from 'vitest'
@@ -29,12 +30,16 @@ export interface Host {
   pypaas(...args: string[]): Promise<Result>
   /** Starts the daemon and waits until it is ready. */
   serve(): Promise<Serving>
+  /** Ends the daemon, and nothing else. Returns its exit status, or the signal that ended it. */
+  endDaemon(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
   /** A working copy whose pushes go to the embedded SSH server. */
   app(files: Files): Promise<App>
   /** The URL of a repo, for git. */
   url(repo: string): string
   /** Runs a command over the embedded SSH server. */
   ssh(...command: string[]): Promise<Result>
+  /** The command line that does so: for a test that needs its streams or its end. */
+  sshArgv(...command: string[]): [program: string, ...args: string[]]
   /** Asks nginx. */
   get(domain: string, path?: string, headers?: Record<string, string>): Promise<Response>
   /** Ends everything and returns what is still there of it. */
@@ -55,6 +60,7 @@ export interface Response {
 
 /**
  * A host with an empty configuration, a key named `alice`, and nothing started. Ended with the test.
+ * @param main settings of `pypaas.yml`; those of nginx stand beside what a host needs
  * @param dir its home; default: a new temporary directory
  */
 export async function createHost(main: object = {}, dir?: string): Promise<Host> {
@@ -88,18 +94,31 @@ export async function createHost(main: object = {}, dir?: string): Promise<Host>
       serving = await startServing(home)
       return serving
     },
+    async endDaemon(signal) {
+      await serving?.end(signal)
+      return serving?.child.exitCode ?? serving?.child.signalCode ?? null
+    },
     app: (files) => createApp(files, env),
     url: (repo) => `ssh://deploy@127.0.0.1:${sshPort}/${repo}`,
     ssh: (...command) => {
+      const [program, ...args] = host.sshArgv(...command)
+      return run(program, args)
+    },
+    sshArgv: (...command) => {
       const [program = '', ...options] = env.GIT_SSH_COMMAND.split(' ')
-      return run(program, [...options, '-p', String(sshPort), 'deploy@127.0.0.1', ...command])
+      return [program, ...options, '-p', String(sshPort), 'deploy@127.0.0.1', ...command]
     },
     get: (domain, path = '/', headers = {}) => get(httpPort, domain, path, headers),
     async stop() {
       await serving?.end()
       serving = undefined
       const { status, stderr } = await host.pypaas('serve', '--stop')
-      const left = await leftovers(home)
+      let left = await leftovers(home)
+      // What a command of the shell has left to do, it does in a process of its own, which ends soon.
+      for (let tries = 0; tries < 400 && left.some((line) => / settle \S+ \S+$/.test(line)); tries++) {
+        await delay(50)
+        left = await leftovers(home)
+      }
       return status === 0 ? left : [stderr, ...left]
     },
   }
@@ -110,8 +129,13 @@ export async function createHost(main: object = {}, dir?: string): Promise<Host>
   await host.configure('pypaas.yml', {
     ports,
     ssh: { listen: `127.0.0.1:${sshPort}` },
-    nginx: { mode: 'managed', http: `127.0.0.1:${httpPort}`, https: `127.0.0.1:${httpsPort}` },
     ...main,
+    nginx: {
+      mode: 'managed',
+      http: `127.0.0.1:${httpPort}`,
+      https: `127.0.0.1:${httpsPort}`,
+      ...('nginx' in main ? (main.nginx as object) : {}),
+    },
   })
   await mkdir(paths.authorizedKeysDir, { recursive: true })
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'alice@laptop', '-f', key])

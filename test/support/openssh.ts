@@ -9,11 +9,11 @@ export interface OpenSsh {
   /** `GIT_SSH_COMMAND` and the like, for git commands of one's own. */
   readonly env: Readonly<Record<string, string>>
   /** A repo's address in the short form, for git. */
-  url(repo: string): string
+  readonly url: (repo: string) => string
   /** A working copy whose pushes go through sshd. */
-  app(files: Files): Promise<App>
+  readonly app: (files: Files) => Promise<App>
   /** Runs a command as a user types it. */
-  ssh(...command: string[]): Promise<Result>
+  readonly ssh: (...command: string[]) => Promise<Result>
 }
 
 /** Writes authorized_keys and starts sshd. The host's home has to be a `safeDirectory`. */

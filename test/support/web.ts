@@ -28,9 +28,9 @@ export interface Site {
   readonly host: Host
   readonly app: App
   /** Commits the changes, if there are any, and pushes to `main`. */
-  push(changes?: Files): Promise<Result>
+  readonly push: (changes?: Files) => Promise<Result>
   /** Changes the configuration of the repo. */
-  configure(branch?: object, runner?: object): Promise<void>
+  readonly configure: (branch?: object, runner?: object) => Promise<void>
 }
 
 export interface SiteOptions {
@@ -67,7 +67,7 @@ export async function createSite(options: SiteOptions = {}): Promise<Site> {
 export async function liveSite(options: SiteOptions = {}): Promise<Site> {
   const site = await createSite(options)
   const { status, stderr } = await site.push()
-  expect(stderr).toContain('Live at')
+  expect(stderr).toContain('-----> Live')
   expect(status).toBe(0)
   return site
 }

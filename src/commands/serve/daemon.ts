@@ -9,6 +9,7 @@ import type { Context } from '../../context.ts'
 import { recoverBranch } from '../../deploy/recover.ts'
 import { routeTraffic } from '../../deploy/route.ts'
 import { settle } from '../../deploy/settle.ts'
+import { listUnfinished } from '../../deploy/unfinished.ts'
 import { messageOf, PypaasError } from '../../errors.ts'
 import { openContext } from '../../host.ts'
 import { ensureNginx, nginxRunning, stopNginx } from '../../nginx/managed.ts'
@@ -22,6 +23,8 @@ import { lock } from '../../system/lock.ts'
 import type { Output } from '../../system/output.ts'
 import { listBranches } from '../../system/state.ts'
 
+/** Seconds that work in the background gets to see that everything has been stopped. */
+const SETTLE_TIMEOUT = 20
 /** Milliseconds between two looks at whether svscan and nginx still run. */
 const LOOK = 2000
 
@@ -52,6 +55,8 @@ export async function startDaemon(ctx: Context, options: DaemonOptions): Promise
       })
     },
   )
+  // What it leaves undone, the next command or daemon does.
+  const closing = new AbortController()
   const background = new Set<Promise<void>>()
   const later = (what: string, work: () => Promise<unknown>): void => {
     const running = work()
@@ -63,11 +68,11 @@ export async function startDaemon(ctx: Context, options: DaemonOptions): Promise
   }
   try {
     await preload()
-    await recoverAll(ctx, (ref) => later('settle', () => settle(ctx, ref)))
+    await recoverAll(ctx, (ref) => later('settle', () => settle(ctx, ref, closing.signal)))
     await keepRunning(ctx)
     await routeTraffic(ctx, warnings(ctx))
     const ssh = await startSsh(ctx, options, (ref) =>
-      later('settle', async () => settle(await reopened(ctx), ref)),
+      later('settle', async () => settle(await reopened(ctx), ref, closing.signal)),
     )
     let looking = false
     const timer = setInterval(() => {
@@ -83,6 +88,7 @@ export async function startDaemon(ctx: Context, options: DaemonOptions): Promise
       ssh: ssh === undefined ? undefined : { ...ssh.address, hostKey: ssh.hostKey },
       async close() {
         clearInterval(timer)
+        closing.abort()
         await ssh?.close()
         await Promise.all(background)
         await held.release()
@@ -99,6 +105,12 @@ export async function stopEverything(ctx: Context): Promise<void> {
   if (ctx.config.main.services.mode === 'managed') await stopHostSvscan(ctx)
   await Promise.all((await allReleases(ctx)).map((release) => stopServices(ctx, release)))
   if (ctx.config.main.nginx.mode === 'managed') await stopNginx(ctx)
+  // Those that watched a release or waited for requests to end see that all has ended.
+  for (const note of await listUnfinished(ctx.paths)) {
+    const options = { what: 'pypaas serve --stop', now: ctx.now(), wait: SETTLE_TIMEOUT }
+    const held = await lock(ctx.paths.settleLock(note), options)
+    await held.release()
+  }
 }
 
 /** The lock that a running daemon holds. */

@@ -1,16 +1,23 @@
 import { buildCheckout } from '../../build/index.ts'
 import { runHook } from '../../hooks.ts'
+import { marked } from '../build-processes.ts'
+import { takeBuildSlot } from '../build-slot.ts'
 import type { Phase } from './phase.ts'
 
 /** The builders, or the `build` hook in their place. */
 export const build: Phase = {
   heading: () => 'Building',
-  async apply({ ctx, order, report, signal, target }) {
-    await buildCheckout(ctx, target, order.branch.hooks.build, report, {
-      signal,
-      timeout: ctx.config.main.builds.timeout,
-      cache: true,
-    })
+  async apply({ ctx, ref, order, report, signal, target }) {
+    const slot = await takeBuildSlot(ctx, `build of ${ref.repo} ${ref.branch}`, report, signal)
+    try {
+      await buildCheckout(marked(ctx, ref), target, order.branch.hooks.build, report, {
+        signal,
+        timeout: ctx.config.main.builds.timeout,
+        cache: order.noCache !== true,
+      })
+    } finally {
+      await slot.release()
+    }
   },
 }
 
@@ -18,8 +25,8 @@ export const build: Phase = {
 export function hookPhase(stage: 'before_build' | 'after_build'): Phase {
   return {
     heading: () => `Running the ${stage} hook`,
-    async apply({ ctx, order, report, signal, target }) {
-      await runHook(ctx, order.branch.hooks[stage], target, report, {
+    async apply({ ctx, ref, order, report, signal, target }) {
+      await runHook(marked(ctx, ref), order.branch.hooks[stage], target, report, {
         stage,
         signal,
         timeout: ctx.config.main.builds.timeout,

@@ -1,8 +1,10 @@
 import { runHook } from '../../hooks.ts'
 import { enterMaintenance, leaveMaintenance } from '../../maintenance.ts'
 import { awaitDrained } from '../../nginx/drain.ts'
+import { portsInFiles } from '../../nginx/upstreams.ts'
 import { portsOf } from '../../release.ts'
 import { pauseProcesses, resumeProcesses } from '../../services/pause.ts'
+import { endBuild, marked } from '../build-processes.ts'
 import { routeTraffic } from '../route.ts'
 import type { Phase } from './phase.ts'
 
@@ -22,18 +24,21 @@ export const maintenance: Phase = {
       await awaitDrained(ctx, {
         oldPorts: portsOf(former),
         oldWorkers: routed.oldWorkers,
+        uncounted: portsInFiles(former),
         timeout: ctx.config.main.drainTimeout,
         signal,
       })
       await pauseProcesses(ctx, former)
     }
-    await runHook(ctx, order.branch.hooks.maintenance, target, report, {
+    await runHook(marked(ctx, ref), order.branch.hooks.maintenance, target, report, {
       stage: 'maintenance',
       signal,
       timeout: ctx.config.main.builds.timeout,
     })
   },
   async undo({ ctx, ref, former, report }) {
+    // A migration that has outlived its deploy must not go on beside the former release.
+    await endBuild(ctx, ref)
     if (former !== undefined) await resumeProcesses(ctx, former, report)
     await leaveMaintenance(ctx, ref)
     await routeTraffic(ctx, report)

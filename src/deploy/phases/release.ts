@@ -13,6 +13,7 @@ export const release: Phase = {
     const ports = await claimPorts(ctx, ref, needs)
     const made: Release = {
       ...ref,
+      ...(order.built?.origin === undefined ? {} : { origin: order.built.origin }),
       checkout: deploy.checkout,
       commit: order.commit,
       subject: order.subject,

@@ -39,8 +39,8 @@ export const nginx: Phase = {
 export const switchPhase: Phase = {
   async apply(deploy) {
     const { ctx, ref, former } = deploy
-    await setLive(ctx.paths, ref)
     try {
+      await setLive(ctx.paths, ref)
       await deploy.staged?.activate()
     } catch (error) {
       // nginx still routes to the former release (a reload that its master refused), so that one stays live.

@@ -1,0 +1,34 @@
+/** Deploys that were cut short, of all branches: found and seen to by whatever command comes next. */
+import type { Context } from '../context.ts'
+import type { BranchRef, ReleaseRef } from '../paths.ts'
+import { tryLock } from '../system/lock.ts'
+import { agreeWithLive, recoverBranch } from './recover.ts'
+import { isUnsettled } from './settle.ts'
+import { sweep } from './sweep.ts'
+import { listUnfinished } from './unfinished.ts'
+
+/**
+ * What every command does before its own work: finishes or undoes the deploys that were cut short. A branch that
+ * is being deployed is left alone. Costs a look into one directory when there is nothing to do.
+ * @param settleLater ends former releases, without anyone waiting
+ */
+export async function recoverCutShort(ctx: Context, settleLater: (ref: BranchRef) => void): Promise<void> {
+  for (const ref of branchesAmong(await listUnfinished(ctx.paths))) {
+    const held = await tryLock(ctx.paths.branchLock(ref), { what: 'recovery', now: ctx.now() })
+    if (held === undefined) continue
+    try {
+      await recoverBranch(ctx, ref)
+      await agreeWithLive(ctx, ref)
+      await sweep(ctx, ref)
+    } finally {
+      await held.release()
+    }
+    if (await isUnsettled(ctx, ref)) settleLater(ref)
+  }
+}
+
+/** Each branch once. */
+function branchesAmong(refs: readonly ReleaseRef[]): BranchRef[] {
+  const branches = new Map(refs.map(({ repo, branch }) => [JSON.stringify([repo, branch]), { repo, branch }]))
+  return [...branches.values()]
+}

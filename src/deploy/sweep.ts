@@ -1,0 +1,68 @@
+/** Removes what killed processes left half done beside the files of deploys: each temporary name tells whose it is. */
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Context } from '../context.ts'
+import { hasErrno } from '../errors.ts'
+import { joinNames } from '../names.ts'
+import { switchPaths } from '../nginx/switching.ts'
+import type { BranchRef } from '../paths.ts'
+import { finishDelisting } from '../services/enlistment.ts'
+import { ownerOfTemporary } from '../system/files.ts'
+import { tryLock } from '../system/lock.ts'
+import { isRunning } from '../system/process-table.ts'
+import { waitingIn } from './queue.ts'
+import { listUnfinished } from './unfinished.ts'
+
+/** Of a branch and of what all branches share. What a living process is at work on is left alone. */
+export async function sweep(ctx: Context, ref: BranchRef): Promise<void> {
+  const { paths } = ctx
+  const shared = [paths.home, paths.run, switchPaths(paths).directory, paths.nginxSets, paths.repos, paths.trees]
+  const own = [paths.stateOf(ref), paths.releases(ref), paths.deploys(ref), paths.queue(ref), paths.servicesRealOf(ref)]
+  for (const directory of [...shared, ...own]) {
+    for (const name of await orphansIn(directory)) {
+      await rm(join(directory, name), { recursive: true, force: true })
+    }
+  }
+  for (const name of await orphansIn(paths.services)) await finishDelisting(join(paths.services, name))
+  // Places of those that have gone are given up by looking at the queue.
+  await waitingIn(ctx, ref)
+  await sweepLocks(ctx, ref)
+}
+
+/** Temporary names whose makers have gone. */
+async function orphansIn(directory: string): Promise<string[]> {
+  return (await namesIn(directory)).filter((name) => {
+    const owner = ownerOfTemporary(name)
+    return owner !== undefined && !isRunning(owner)
+  })
+}
+
+/** Lock files of single releases: whoever removes one when his work is done may have been killed just before. */
+async function sweepLocks(ctx: Context, ref: BranchRef): Promise<void> {
+  const { paths } = ctx
+  const noted = new Set((await listUnfinished(paths)).map((note) => paths.settleLock(note)))
+  const settling = (await namesIn(paths.unfinished))
+    .filter((name) => name.startsWith(`.${joinNames(ref.repo, ref.branch)}+`) && name.endsWith('.lock'))
+    .map((name) => join(paths.unfinished, name))
+    .filter((path) => !noted.has(path))
+  const services = await namesIn(paths.servicesRealOf(ref))
+  const retiring = services
+    .filter((name) => name.endsWith('.lock.retire') && !services.includes(name.slice(0, -'.retire'.length)))
+    .map((name) => join(paths.servicesRealOf(ref), name))
+  for (const path of [...settling, ...retiring]) {
+    const held = await tryLock(path, { what: 'recovery', now: ctx.now() })
+    if (held === undefined) continue
+    await rm(path, { force: true })
+    await held.release()
+  }
+}
+
+/** Hidden names too. */
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory)
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return []
+    throw error
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Loaded into the shipped program by `node --import`: ends it, or makes a call into the system fail, at a point that
+ * the test names. It stands at the edge, around node's own functions, so that the program itself knows nothing of it.
+ *
+ * `PYPAAS_FAULT` holds JSON:
+ * - `command`: a word of the command line of the process that is meant; others are left alone
+ * - `note`, `when`: kill `before` or `after` the journal's record says so (see `labelOf`)
+ * - `from`, `call`: kill at the call of that number, counted from the first that has `from` in its path
+ * - `errno`: fail with this instead of killing; `lasting`: and so do all later calls that write
+ * - `count`: append the number of counted calls to this file when the process ends
+ */
+import childProcess from 'node:child_process'
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+
+const fault = JSON.parse(process.env['PYPAAS_FAULT'] ?? '{}')
+if (process.argv.includes(fault.command)) {
+  if (fault.note !== undefined) atNote(fault.note, fault.when)
+  else atCall(fault)
+  syncBuiltinESMExports()
+}
+
+function kill() {
+  process.kill(process.pid, 'SIGKILL')
+}
+
+/** What a record of the journal says newly when it is written: `begin build`, `end build`, `switched`, `over`. */
+function labelOf(record) {
+  if (record.result !== 'running') return 'over'
+  if (record.switched) return 'switched'
+  const last = record.phases.at(-1)
+  return last === undefined ? 'first' : `${last.ended === undefined ? 'begin' : 'end'} ${last.name}`
+}
+
+function atNote(note, when) {
+  const rename = fs.promises.rename
+  fs.promises.rename = async (from, to) => {
+    const meant = /\/deploys\/[^/]+\.json$/.test(to) && labelOf(JSON.parse(fs.readFileSync(from, 'utf8'))) === note
+    if (meant && when === 'before') kill()
+    await rename(from, to)
+    if (meant) kill()
+  }
+}
+
+/** Calls that change something, by what of them is the path. */
+function atCall({ from, call, errno, lasting, count }) {
+  const writing = ['writeFile', 'mkdir', 'symlink', 'open', 'appendFile', 'link']
+  const removing = ['rename', 'rm', 'unlink']
+  let counted = from === undefined ? 0 : -1
+  const due = (name, path) => {
+    // Descriptors of what is only read are not counted.
+    if (counted < 0 && String(path).includes(from)) counted = 0
+    if (counted < 0) return false
+    counted++
+    return lasting ? counted >= call && !removing.includes(name.replace('Sync', '')) : counted === call
+  }
+  const fail = (name, path) => {
+    if (errno === undefined) kill()
+    return Object.assign(new Error(`${errno}: injected, ${name} '${path}'`), { code: errno, errno: -1, syscall: name, path })
+  }
+  const reads = (name, flags) => name.startsWith('open') && (flags === undefined || flags === 'r')
+  for (const name of [...writing, ...removing]) {
+    const promised = fs.promises[name]
+    fs.promises[name] = (path, ...rest) => {
+      if (!reads(name, rest[0]) && due(name, path)) return Promise.reject(fail(name, path))
+      return promised(path, ...rest)
+    }
+    const sync = fs[`${name}Sync`]
+    fs[`${name}Sync`] = (path, ...rest) => {
+      if (!reads(name, rest[0]) && due(`${name}Sync`, path)) throw fail(name, path)
+      return sync(path, ...rest)
+    }
+  }
+  const spawn = childProcess.spawn
+  childProcess.spawn = (program, ...rest) => {
+    if (errno === undefined && due('spawn', program)) kill()
+    return spawn(program, ...rest)
+  }
+  if (count !== undefined) process.on('exit', () => fs.writeFileSync(count, String(counted)))
+}

@@ -1,0 +1,159 @@
+/** A host on which deploys are cut short: an app that is live, pushes that die at a given point, requests all the while. */
+import { chmod, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
+import { listRecords } from '../../src/deploy/journal.ts'
+import { liveRelease } from '../../src/system/state.ts'
+import { createApp, type App, type Result } from '../support/app.ts'
+import { domainWith } from '../support/apps.ts'
+import { temporaryDirectory } from '../support/context.ts'
+import { createHost, PYPAAS, run, type Host } from '../support/host.ts'
+import { startLoad, textsOf, type Load } from '../support/load.ts'
+import { answering, DOMAIN, repoWith, SOON } from '../support/web.ts'
+import { shapeOf, type Shape } from './shape.ts'
+
+export const MAIN = { repo: 'web', branch: 'main' }
+
+/** See `preload.mjs`. */
+export interface Fault {
+  readonly command?: string
+  readonly note?: string
+  readonly when?: 'before' | 'after'
+  readonly from?: string
+  readonly call?: number
+  readonly errno?: string
+  readonly lasting?: boolean
+  readonly count?: string
+}
+
+/** The environment of a process with a fault. */
+export function faulty(fault: Fault): Record<string, string> {
+  const preload = new URL('preload.mjs', import.meta.url)
+  return { NODE_OPTIONS: `--import=${preload.href}`, PYPAAS_FAULT: JSON.stringify(fault) }
+}
+
+export interface FaultSite {
+  readonly host: Host
+  readonly app: App
+  readonly load: Load
+  /** Commits an app that answers with `text`, and pushes it through a handler of its own, as OpenSSH starts it. */
+  push(text: string, fault?: Fault): Promise<Result>
+  /** Runs pypaas, with a fault. */
+  pypaas(fault: Fault, ...args: string[]): Promise<Result>
+  /** Text of the version that is live. */
+  live(): Promise<string>
+  /** Expects the host to be whole, after the one harmless command: just as it was, but for which version is live. */
+  recovered(): Promise<void>
+  /** Every text that was live at some time. */
+  readonly texts: Set<string>
+}
+
+/** Short: what was killed while it drained is ended by the next. */
+const SETTINGS = { releases: { keep: 1 }, watch: { seconds: 0 }, drain_timeout: 5, disk: { min_free: '1KiB' } }
+
+/** The host, with version `first` live; without a daemon unless it is started. */
+export async function faultSite(
+  branch: object = {},
+  { main = {}, runner = {}, rate = 40 }: { main?: object; runner?: object; rate?: number } = {},
+): Promise<FaultSite> {
+  const host = await createHost({ ...SETTINGS, ...main })
+  await host.configure('repos/web.yml', repoWith(branch, runner))
+  await host.configure(`domains/${DOMAIN}.yml`, domainWith('web'))
+  const directory = await temporaryDirectory()
+  const faultFile = join(directory, 'fault')
+  const script = join(directory, 'ssh')
+  await writeFile(script, handler(host.home, faultFile))
+  await chmod(script, 0o755)
+  const env = { GIT_SSH_COMMAND: script, GIT_SSH_VARIANT: 'simple' }
+  const app = await createApp({ 'server.mjs': answering('first') }, env)
+  const texts = new Set(['first'])
+  const byCommit = new Map([[(await app.git('rev-parse', 'HEAD')).stdout, 'first']])
+  const push = async (text: string, fault?: Fault): Promise<Result> => {
+    byCommit.set(await app.commit({ 'server.mjs': answering(text) }), text)
+    if (fault !== undefined) await writeFile(faultFile, JSON.stringify({ command: 'ssh', ...fault }))
+    const result = await app.git('push', '--force', 'deploy@host:web', 'main')
+    await rm(faultFile, { force: true })
+    return result
+  }
+  const first = await app.git('push', 'deploy@host:web', 'main')
+  expect(first.stderr).toContain('-----> Live')
+  expect(first.status).toBe(0)
+  const live = async (): Promise<string> =>
+    byCommit.get((await liveRelease(host.paths, MAIN))?.commit ?? '') ?? 'nothing'
+  let whole: Shape | undefined
+  const recovered = async (): Promise<void> => {
+    const { status, stderr } = await host.pypaas('list')
+    expect(stderr).toBe('')
+    expect(status).toBe(0)
+    const text = await live()
+    texts.add(text)
+    // What is left of a switched deploy is ended in the background.
+    await expect.poll(() => shapeOf(host, MAIN), SOON).toEqual(whole)
+    expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: text })
+  }
+  await expect.poll(async () => (await shapeOf(host, MAIN)).files.join('\n'), SOON).not.toContain('unfinished/web')
+  await expect.poll(() => shapeOf(host, MAIN), SOON).toMatchObject(SOUND)
+  whole = await shapeOf(host, MAIN)
+  const load = startLoad(host, DOMAIN, rate)
+  return {
+    host,
+    app,
+    load,
+    push,
+    live,
+    recovered,
+    texts,
+    pypaas: (fault, ...args) =>
+      run(process.execPath, [PYPAAS, '--home', host.home, ...args], faulty({ command: args[0] ?? '', ...fault })),
+  }
+}
+
+const SOUND: Partial<Shape> = {
+  agrees: true,
+  broken: [],
+  ports: { claimed: 1, alike: true, ofLive: true },
+  nginx: { test: '', sets: 1, inForce: true },
+}
+
+/** Ends the load: no request was refused, and each was answered by a version that was live. */
+export async function expectServed(site: FaultSite, allowed: readonly string[] = []): Promise<void> {
+  const answers = textsOf(await site.load.stop())
+  const known = new Set([...[...site.texts].map((text) => `200 ${text}`), ...allowed])
+  expect(answers.filter((text) => ![...known].some((one) => text.startsWith(one)))).toEqual([])
+  expect(answers).toContain('200 first')
+}
+
+/** A point at which a deploy can be killed, and whether its release is live by then. */
+export interface KillPoint {
+  readonly note: string
+  readonly when: 'before' | 'after'
+  readonly live: boolean
+}
+
+/**
+ * Before, in and after each phase that the last deploy has been through, and around the notes that follow: taken from
+ * the journal, so that a new phase is covered without anyone thinking of it.
+ */
+export async function killPoints(host: Host): Promise<KillPoint[]> {
+  const { phases } = (await listRecords(host.paths, MAIN)).at(-1) ?? { phases: [] }
+  const before = phases.flatMap(({ name }): KillPoint[] => [
+    { note: `begin ${name}`, when: 'before', live: false },
+    { note: `begin ${name}`, when: 'after', live: false },
+    { note: `end ${name}`, when: 'before', live: name === 'switch' },
+  ])
+  const after = ['end switch', 'switched', 'over'].map((note): KillPoint => ({ note, when: 'after', live: true }))
+  return [...before, ...after]
+}
+
+/** What OpenSSH runs for a key, without OpenSSH. */
+function handler(home: string, faultFile: string): string {
+  const preload = fileURLToPath(new URL('preload.mjs', import.meta.url))
+  return `#!/bin/sh
+if [ -e '${faultFile}' ]; then
+  NODE_OPTIONS='--import=file://${preload}' PYPAAS_FAULT=$(cat '${faultFile}')
+  export NODE_OPTIONS PYPAAS_FAULT
+fi
+SSH_ORIGINAL_COMMAND=$2 exec '${process.execPath}' '${PYPAAS}' --home '${home}' ssh alice
+`
+}
