@@ -59,11 +59,21 @@ async function findInit(root: string): Promise<Facts['init']> {
   return (await findFirst(root, signs)) === undefined ? 'service-directory' : 'systemd'
 }
 
+/** What nginx needs to switch without a reload (`nginx: {switch: lua}`), with its Debian packages. */
+const WANTED = [
+  ['/usr/lib/nginx/modules/ngx_http_lua_module.so', 'libnginx-mod-http-lua'],
+  ['/usr/share/lua/5.1/resty/core.lua', 'lua-resty-core'],
+] as const
+
 async function missingPackages(root: string, init: Facts['init']): Promise<string[]> {
   const needed: (readonly [program: string, debianPackage: string])[] = [...NEEDED]
   if (init === 'service-directory') needed.push(['svscanboot', 'daemontools-run'])
   const found = await Promise.all(needed.map(([program]) => findProgram(root, program)))
-  return needed.filter((_, at) => found[at] === undefined).map(([, debianPackage]) => debianPackage)
+  const there = await Promise.all(WANTED.map(([file]) => exists(join(root, file))))
+  return [
+    ...needed.filter((_, at) => found[at] === undefined),
+    ...WANTED.filter((_, at) => there[at] !== true),
+  ].map(([, debianPackage]) => debianPackage)
 }
 
 /** A run script of the host's daemontools that runs svscan on the home: pyPaaS's, under whatever name. */

@@ -14,7 +14,7 @@ const ref = { repo: 'web', branch: 'main' }
 
 /** A host without a daemon and without nginx: what runs there was started by pushes. */
 async function bareHost(): Promise<Host> {
-  const main = { ssh: undefined, services: { mode: 'external' }, nginx: { mode: 'none' } }
+  const main = { ssh: undefined, nginx: { mode: 'none' } }
   const host = await createHost(main, await safeDirectory())
   await host.configure('repos/web.yml', repoWith())
   return host
@@ -56,7 +56,9 @@ test('git pushes, clones, fetches and lists through sshd, without a daemon', asy
   await expect.poll(locks, SOON).toEqual([expect.stringContaining(commit.slice(0, 11))])
   const programs = async (): Promise<string[]> =>
     (await leftovers(host.home)).map((line) => line.replace(/^\d+ (?:\S*\/)?(\S+).*/, '$1')).toSorted()
-  await expect.poll(programs, SOON).toEqual(['multilog', 'node', 'supervise', 'supervise', 'svscan'])
+  // The release's own, and the host's svscan with the service that waits for a reboot.
+  const own = ['multilog', 'node', 'supervise', 'supervise', 'svscan']
+  await expect.poll(programs, SOON).toEqual([...own, 'flock', 'setlock', 'supervise', 'svscan'].toSorted())
   expect(await host.stop()).toEqual([])
 })
 

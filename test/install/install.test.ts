@@ -218,7 +218,9 @@ describe('an installation', () => {
     await rm(image.at('/usr/sbin/nginx'))
     await rm(image.at('/usr/sbin/svscan'))
     const { lines } = await install(image)
-    expect(lines).toContain('note       still to be installed: apt-get install -y nginx daemontools')
+    expect(lines).toContain(
+      'note       still to be installed: apt-get install -y nginx daemontools libnginx-mod-http-lua lua-resty-core',
+    )
   })
 
   it('takes a home elsewhere', async () => {

@@ -26,10 +26,12 @@ export interface Host {
   readonly ports: { readonly min: number; readonly max: number }
   /** Writes a file of the configuration, as YAML unless it is text. */
   configure(file: string, content: object | string): Promise<void>
+  /** Writes pypaas.yml anew, with these settings beside what a host needs. */
+  configureMain(main: object): Promise<void>
   /** Runs pypaas on the host. */
   pypaas(...args: string[]): Promise<Result>
-  /** Starts the daemon and waits until it is ready. */
-  serve(): Promise<Serving>
+  /** Starts the daemon and waits until it is ready. `env` is added to the test's environment. */
+  serve(env?: Readonly<Record<string, string>>): Promise<Serving>
   /** Ends the daemon, and nothing else. Returns its exit status, or the signal that ended it. */
   endDaemon(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
   /** A working copy whose pushes go to the embedded SSH server. */
@@ -87,11 +89,25 @@ export async function createHost(main: object = {}, dir?: string): Promise<Host>
       await mkdir(dirname(path), { recursive: true })
       await writeFile(path, typeof content === 'string' ? content : stringify(content))
     },
+    configureMain: (settings) =>
+      host.configure('pypaas.yml', {
+        ports,
+        ssh: { listen: `127.0.0.1:${sshPort}` },
+        // What is watched keeps a process for ten seconds; the tests of that say so.
+        watch: { seconds: 0 },
+        ...settings,
+        nginx: {
+          mode: 'managed',
+          http: `127.0.0.1:${httpPort}`,
+          https: `127.0.0.1:${httpsPort}`,
+          ...('nginx' in settings ? (settings.nginx as object) : {}),
+        },
+      }),
     async pypaas(...args) {
       return run(process.execPath, [PYPAAS, '--home', home, ...args])
     },
-    async serve() {
-      serving = await startServing(home)
+    async serve(env) {
+      serving = await startServing(home, env)
       return serving
     },
     async endDaemon(signal) {
@@ -126,17 +142,7 @@ export async function createHost(main: object = {}, dir?: string): Promise<Host>
     await host.stop()
     for (const left of await leftovers(home)) process.kill(Number(left.split(' ')[0]), 'SIGKILL')
   })
-  await host.configure('pypaas.yml', {
-    ports,
-    ssh: { listen: `127.0.0.1:${sshPort}` },
-    ...main,
-    nginx: {
-      mode: 'managed',
-      http: `127.0.0.1:${httpPort}`,
-      https: `127.0.0.1:${httpsPort}`,
-      ...('nginx' in main ? (main.nginx as object) : {}),
-    },
-  })
+  await host.configureMain(main)
   await mkdir(paths.authorizedKeysDir, { recursive: true })
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'alice@laptop', '-f', key])
   await writeFile(join(paths.authorizedKeysDir, 'alice.pub'), await readFile(`${key}.pub`))
@@ -167,9 +173,10 @@ export async function leftovers(home: string): Promise<string[]> {
   return found
 }
 
-async function startServing(home: string): Promise<Serving> {
+async function startServing(home: string, env: Readonly<Record<string, string>> = {}): Promise<Serving> {
   const child = spawn(process.execPath, [PYPAAS, '--home', home, 'serve'], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
   })
   const said: string[] = []
   const stderr = createInterface({ input: child.stderr })
