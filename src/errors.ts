@@ -58,15 +58,27 @@ export function messageOf(error: unknown): string {
 
 /** What an error of the system means to the one who has to mend it (errno(3)). */
 const SYSTEM_ERRORS: Readonly<Record<string, readonly [what: string, hint: string]>> = {
-  ENOSPC: ['the disk is full', 'make room: `pypaas disk` shows what takes how much, `df -h` and `df -i` what is left'],
+  ENOSPC: [
+    'the disk is full',
+    'make room: `pypaas disk` shows what takes how much, `df -h` and `df -i` what is left',
+  ],
   EDQUOT: ['the disk quota is used up', 'make room: `pypaas disk` shows what takes how much'],
   EACCES: ['permission denied', 'the user that pypaas runs as must own this; `chown` it back'],
   EPERM: ['operation not permitted', 'the user that pypaas runs as must own this; `chown` it back'],
   EROFS: ['the file system is read-only', 'look why (`dmesg`), then mount it writable'],
-  EMFILE: ['too many open files', 'raise the limit of this process (`ulimit -n`, or LimitNOFILE in its systemd unit)'],
-  ENFILE: ['the host has too many open files', 'look what has them open (`lsof | wc -l`), or raise fs.file-max'],
+  EMFILE: [
+    'too many open files',
+    'raise the limit of this process (`ulimit -n`, or LimitNOFILE in its systemd unit)',
+  ],
+  ENFILE: [
+    'the host has too many open files',
+    'look what has them open (`lsof | wc -l`), or raise fs.file-max',
+  ],
   ENOMEM: ['the host is out of memory', 'end something, or add memory or swap'],
-  EAGAIN: ['the host takes no more processes', 'end something, or raise the limit of processes (`ulimit -u`)'],
+  EAGAIN: [
+    'the host takes no more processes',
+    'end something, or raise the limit of processes (`ulimit -u`)',
+  ],
   EIO: ['the disk does not work', 'look at `dmesg`: it may be failing'],
 }
 
@@ -76,7 +88,11 @@ export function systemFailure(thrown: unknown): PypaasError | undefined {
   const [what, hint] = SYSTEM_ERRORS[String(thrown.code)] ?? []
   if (what === undefined || hint === undefined) return undefined
   const path = 'path' in thrown && typeof thrown.path === 'string' ? thrown.path : undefined
-  return new PypaasError('failed', what, { hint, cause: thrown, ...(path === undefined ? {} : { where: path }) })
+  return new PypaasError('failed', what, {
+    hint,
+    cause: thrown,
+    ...(path === undefined ? {} : { where: path }),
+  })
 }
 
 /** Whether `error` is a system error with one of these codes, as in `hasErrno(e, 'ENOENT')`. */

@@ -2,7 +2,7 @@
  * Bundles pypaas into `dist/`: one small file that starts, and parts that are loaded when a command needs them.
  * The validators of the configuration are compiled here, because compiling them costs a command 150 ms.
  */
-import { build } from 'esbuild'
+import { build, stop } from 'esbuild'
 import Ajv from 'ajv'
 import standaloneCode from 'ajv/dist/standalone/index.js'
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
@@ -85,6 +85,8 @@ export async function buildAll() {
   await rename(join(root, 'dist'), former).catch(() => {})
   await rename(temporary, join(root, 'dist'))
   await rm(former, { recursive: true, force: true })
+  // Its service would stay for as long as the quick start, which goes on in this process.
+  await stop()
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAll()

@@ -7,7 +7,7 @@ import type { Invocation } from './command.ts'
 import { branchOf } from './lookup.ts'
 
 export async function run({ ctx, session, args, options }: Invocation): Promise<number> {
-  const [repo = '', name = '', commit = ''] = args
+  const [repo = '', name = '', commit = '', from = ''] = args
   const branch = branchOf(ctx, repo, name)
   const message = options['message']
   const order = {
@@ -20,7 +20,7 @@ export async function run({ ctx, session, args, options }: Invocation): Promise<
     ...(typeof message === 'string' ? { message } : {}),
   }
   try {
-    await deployDetached(ctx, order, { output: session.watch ?? silent, signal: session.signal })
+    await deployDetached(ctx, order, from, { output: session.watch ?? silent, signal: session.signal })
   } catch (error) {
     // Nobody reads what this process prints, and what comes before the deploy is in no journal.
     ctx.log.warn({ repo, branch: name, commit, error: messageOf(error) }, 'a detached deploy failed')

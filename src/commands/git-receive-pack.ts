@@ -29,7 +29,7 @@ export async function run({ ctx, session, args: [argument = ''] }: Invocation): 
     const cancel = new AbortController()
     // Not AbortSignal.any: Node 20 may collect it while somebody waits for it.
     for (const signal of [gone, session.signal])
-      signal.addEventListener('abort', () => cancel.abort(), { once: true })
+      signal.addEventListener('abort', () => cancel.abort(signal.reason), { once: true })
     const how = { output: shown, signal: cancel.signal, pushOptions }
     const outcome = await acceptUpdate(ctx, repo, update, session.who, how)
     if (outcome.pushed !== undefined) pushed.push(outcome.pushed)
@@ -43,12 +43,12 @@ export async function run({ ctx, session, args: [argument = ''] }: Invocation): 
 }
 
 /** A process of its own: it outlives the client, and the daemon. */
-function deployLater({ self, who }: Session, { repo, branch, commit, options }: Pushed): void {
+function deployLater({ self, who }: Session, { repo, branch, commit, from, options }: Pushed): void {
   const [program = '', ...args] = self
   const given = [
     ...(options.noCache ? ['--no-cache'] : []),
     ...(options.message === undefined ? [] : ['--message', options.message]),
   ]
-  const words = [...args, 'deploy-detached', ...given, '--by', who, '--', repo, branch, commit]
+  const words = [...args, 'deploy-detached', ...given, '--by', who, '--', repo, branch, commit, from]
   spawn(program, words, { detached: true, stdio: 'ignore' }).unref()
 }

@@ -199,7 +199,7 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: 'deploy-detached',
-    arguments: '<repo> <branch> <commit>',
+    arguments: '<repo> <branch> <commit> <from>',
     options: [
       ['--by <who>', 'who pushed'],
       ['--message <text>', 'for the journal'],

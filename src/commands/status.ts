@@ -84,8 +84,13 @@ function describe(status: BranchStatus, now: Date): string[] {
     ...(frost === null ? [] : [`frozen by ${frost.by} since ${frost.since}: ${frost.why}`]),
     ...(reverted === null
       ? []
-      : [`reverted: ${reverted.release} by ${reverted.by}: ${reverted.why}; ${reverted.former} is live again`]),
-    ...table(rows).flatMap((row, at) => [row, ...(processes[at]?.lines ?? []).map((line) => `    | ${line}`)]),
+      : [
+          `reverted: ${reverted.release} by ${reverted.by}: ${reverted.why}; ${reverted.former} is live again`,
+        ]),
+    ...table(rows).flatMap((row, at) => [
+      row,
+      ...(processes[at]?.lines ?? []).map((line) => `    | ${line}`),
+    ]),
   ]
   return [`${repo} ${branch}: ${release ?? 'not deployed yet'}`, ...shown.map((line) => `    ${line}`)]
 }

@@ -14,6 +14,10 @@ export function requestCancel(paths: Paths, ref: ReleaseRef, by: string): void {
   renameSync(temporary, file)
 }
 
+export async function withdrawCancel(paths: Paths, ref: ReleaseRef): Promise<void> {
+  await rm(paths.cancelFile(ref), { force: true })
+}
+
 /** Calls `cancel` with the reason when it is asked to. Returns what ends the watching. */
 export function onCancelRequest(
   paths: Paths,
@@ -31,6 +35,6 @@ export function onCancelRequest(
   watcher.on('error', () => watcher.close())
   return async () => {
     watcher.close()
-    await rm(file, { force: true })
+    await withdrawCancel(paths, ref)
   }
 }

@@ -47,7 +47,7 @@ export async function runDeploy(
   const name = nextReleaseName(ctx.now(), order.commit, await usedNames(ctx, ref))
   const release = { ...ref, release: name }
   const cancel = new AbortController()
-  const abort = (): void => cancel.abort()
+  const abort = (): void => cancel.abort(options.signal.reason)
   if (options.signal.aborted) abort()
   options.signal.addEventListener('abort', abort, { once: true })
   const unwatch = onCancelRequest(ctx.paths, release, (reason) => cancel.abort(reason))
@@ -131,7 +131,9 @@ async function runPhases(deploy: Deploy): Promise<Release | undefined> {
 
 /** Its journal does not say that it has ended: recovery finishes what is left, nginx's part included. */
 function liveAllTheSame({ report, ref, release }: Deploy): Release | undefined {
-  report.warning(`The new release ${ref.release} is live all the same; the next command finishes what is left.`)
+  report.warning(
+    `The new release ${ref.release} is live all the same; the next command finishes what is left.`,
+  )
   return release
 }
 

@@ -9,6 +9,7 @@ import { replaceFile } from '../system/files.ts'
 import { listBranches, listDirectory, listReleases, liveReleaseName, removeRelease } from '../system/state.ts'
 import { listRecords } from './journal.ts'
 import { measureHome } from './size.ts'
+import { listUnfinished } from './unfinished.ts'
 
 export interface Prunable {
   readonly release: string
@@ -45,14 +46,20 @@ export function planPrune(
   }
 }
 
-/** When everything together takes more than `disk.max`: old releases go, a branch at a time, never what is live. */
-export async function pruneHome(ctx: Context): Promise<void> {
+/**
+ * When everything together takes more than `disk.max`: old releases go, a branch at a time, never what is live.
+ * Branches whose live release is still watched keep what they may have to go back to.
+ * @param settled a branch whose watch is over
+ */
+export async function pruneHome(ctx: Context, settled?: BranchRef): Promise<void> {
   const { max } = ctx.config.main.disk
   const total = async (): Promise<number> =>
     (await measureHome(ctx)).reduce((sum, part) => sum + part.bytes, 0)
   const due = await isDue(ctx)
   if (!due || (await total()) <= max) return
   for (const ref of await listBranches(ctx.paths)) {
+    const isSettled = settled?.repo === ref.repo && settled.branch === ref.branch
+    if (!isSettled && (await isUnfinished(ctx, ref))) continue
     const held = await tryLock(ctx.paths.branchLock(ref), { what: 'pruning', now: ctx.now() })
     if (held === undefined) continue
     try {
@@ -66,11 +73,17 @@ export async function pruneHome(ctx: Context): Promise<void> {
   if ((await total()) > max) ctx.log.warn({ max }, 'what is live takes more of the disk than `disk.max`')
 }
 
+/** Whether something is left to do of the branch's deploys; its live release is watched until then. */
+async function isUnfinished(ctx: Context, ref: BranchRef): Promise<boolean> {
+  const notes = await listUnfinished(ctx.paths)
+  return notes.some(({ repo, branch }) => repo === ref.repo && branch === ref.branch)
+}
+
 /** Measuring reads every directory: at most once in ten minutes. */
 async function isDue(ctx: Context): Promise<boolean> {
   const stamp = ctx.paths.runFile('measured')
   const last = await stat(stamp).catch(() => undefined)
-  if (last !== undefined && ctx.now().getTime() - last.mtimeMs < 600_000) return false
+  if (last !== undefined && Math.abs(ctx.now().getTime() - last.mtimeMs) < 600_000) return false
   await replaceFile(stamp, '')
   return true
 }

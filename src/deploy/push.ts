@@ -18,6 +18,8 @@ import { runDeploy, type DeployOptions } from './pipeline.ts'
 /** A branch that a push moves. */
 export interface Pushed extends BranchRef {
   readonly commit: string
+  /** Where it was when the push began; all zeros: nowhere. */
+  readonly from: string
   /** Of a deploy that has been done: held until the ref has moved too. Undefined: it is to be done detached. */
   readonly lock: Lock | undefined
   readonly options: PushOptions
@@ -42,7 +44,8 @@ export async function acceptUpdate(
   try {
     return { status: 0, pushed: await deployUpdate(ctx, repo, update, by, options) }
   } catch (thrown) {
-    const error = thrown instanceof PypaasError ? thrown : (systemFailure(thrown) ?? defect(ctx, repo, thrown))
+    const error =
+      thrown instanceof PypaasError ? thrown : (systemFailure(thrown) ?? defect(ctx, repo, thrown))
     if (!error.reported) show(options.output, error)
     return { status: error.exitStatus }
   }
@@ -62,7 +65,7 @@ async function deployUpdate(
   const { message, dryRun, noCache } = asked
   if (asked.detach && !dryRun) {
     options.output.line(`-----> Detached: \`deploys attach ${ref.repo} ${ref.branch}\` follows the deploy`)
-    return { ...ref, commit: update.to, lock: undefined, options: asked }
+    return { ...ref, commit: update.to, from: update.from, lock: undefined, options: asked }
   }
   const subject = await subjectOf(ctx, repo.name, update.to)
   const order: Order = {
@@ -77,7 +80,10 @@ async function deployUpdate(
   }
   const held = await lockForPush(ctx, ref, order, options)
   try {
-    await refuseIfMoved(ctx, ref, update)
+    if (!(await isAt(ctx, ref.repo, ref.branch, update.from))) {
+      const present = await commitOf(ctx, ref.repo, `refs/heads/${ref.branch}`)
+      await refuseIfLost(ctx, ref, present, update)
+    }
     await runDeploy(ctx, order, options)
     if (dryRun) {
       throw new PypaasError('failed', 'it was a dry run', { reported: true })
@@ -86,7 +92,7 @@ async function deployUpdate(
       // git moves the branch only from where it was when the push began.
       await setBranch(ctx, ref.repo, ref.branch, /^0+$/.test(update.from) ? undefined : update.from)
     }
-    return { ...ref, commit: update.to, lock: held, options: asked }
+    return { ...ref, commit: update.to, from: update.from, lock: held, options: asked }
   } catch (error) {
     await held.release()
     throw error
@@ -94,14 +100,17 @@ async function deployUpdate(
 }
 
 /**
- * Another push may have moved the branch while this one waited.
- * @throws PypaasError if this push would take away what has come meanwhile
+ * Another push may have brought `present` while this one waited.
+ * @throws PypaasError if this push would take that away
  */
-async function refuseIfMoved(ctx: Context, ref: BranchRef, { from, to }: RefUpdate): Promise<void> {
-  if (await isAt(ctx, ref.repo, ref.branch, from)) return
-  const present = (await commitOf(ctx, ref.repo, `refs/heads/${ref.branch}`)) ?? '0'.repeat(from.length)
+async function refuseIfLost(
+  ctx: Context,
+  ref: BranchRef,
+  present: string | undefined,
+  { from, to }: Pick<RefUpdate, 'from' | 'to'>,
+): Promise<void> {
   const forced = !/^0+$/.test(from) && !(await isAncestor(ctx, ref.repo, from, to))
-  if (forced || (await isAncestor(ctx, ref.repo, present, to))) return
+  if (forced || (present !== undefined && (await isAncestor(ctx, ref.repo, present, to)))) return
   throw new PypaasError('failed', `the branch ${ref.branch} has moved while this push waited`, {
     hint: 'somebody else has pushed: `git pull`, then push again',
   })
@@ -130,20 +139,34 @@ export async function agree(ctx: Context, pushed: readonly Pushed[]): Promise<vo
 }
 
 /**
- * The deploy of a push whose client did not want to wait. The branch has moved already; if the deploy fails, it
- * goes back to where the live release came from.
+ * The deploy of a push whose client did not want to wait. The branch has moved already, from `from`; if the
+ * deploy fails, it goes back to where the live release came from.
  */
-export async function deployDetached(ctx: Context, order: Order, options: DeployOptions): Promise<void> {
+export async function deployDetached(
+  ctx: Context,
+  order: Order,
+  from: string,
+  options: DeployOptions,
+): Promise<void> {
   const ref = { repo: order.branch.repo, branch: order.branch.branch }
-  const held = await lockForPush(ctx, ref, order, options)
+  let held: Lock | undefined
   try {
+    held = await lockForPush(ctx, ref, order, options)
+    const live = await liveRelease(ctx.paths, ref)
+    if (live !== undefined && live.commit !== from) {
+      await refuseIfLost(ctx, ref, live.commit, { from, to: order.commit })
+    }
     await runDeploy(ctx, order, options)
     await setBranch(ctx, ref.repo, ref.branch, order.commit)
   } catch (error) {
-    await setBranch(ctx, ref.repo, ref.branch, (await liveRelease(ctx.paths, ref))?.commit)
+    // Another push may have moved it on meanwhile: then it is for that one to say where it ends.
+    if (await isAt(ctx, ref.repo, ref.branch, order.commit)) {
+      const live = await liveRelease(ctx.paths, ref)
+      await setBranch(ctx, ref.repo, ref.branch, live?.commit ?? (/^0+$/.test(from) ? undefined : from))
+    }
     throw error
   } finally {
-    await held.release()
+    await held?.release()
   }
 }
 

@@ -60,7 +60,7 @@ export async function countBefore(ctx: Context, ref: BranchRef, place: Place): P
 export async function takeTurn(ctx: Context, ref: BranchRef, place: Place): Promise<void> {
   const others = await waitingIn(ctx, ref)
   const own = others.find(({ name }) => name === place.name)
-  const newer = others.findLast(({ name }) => name > place.name) ?? own?.supersededBy
+  const newer = own?.supersededBy ?? others.findLast(({ name }) => name > place.name)
   if (newer === undefined) {
     for (const { name, pid, commit, by } of others.filter((other) => other.name < place.name)) {
       const superseded: Waiting = { pid, commit, by, supersededBy: place.push }

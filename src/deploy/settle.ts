@@ -58,7 +58,7 @@ async function prune(ctx: Context, ref: BranchRef): Promise<void> {
   } finally {
     await held.release()
   }
-  await pruneHome(ctx)
+  await pruneHome(ctx, ref)
   await pruneCache(ctx)
 }
 

@@ -16,8 +16,21 @@ import { listUnfinished } from './unfinished.ts'
 /** Of a branch and of what all branches share. What a living process is at work on is left alone. */
 export async function sweep(ctx: Context, ref: BranchRef): Promise<void> {
   const { paths } = ctx
-  const shared = [paths.home, paths.run, switchPaths(paths).directory, paths.nginxSets, paths.repos, paths.trees]
-  const own = [paths.stateOf(ref), paths.releases(ref), paths.deploys(ref), paths.queue(ref), paths.servicesRealOf(ref)]
+  const shared = [
+    paths.home,
+    paths.run,
+    switchPaths(paths).directory,
+    paths.nginxSets,
+    paths.repos,
+    paths.trees,
+  ]
+  const own = [
+    paths.stateOf(ref),
+    paths.releases(ref),
+    paths.deploys(ref),
+    paths.queue(ref),
+    paths.servicesRealOf(ref),
+  ]
   for (const directory of [...shared, ...own]) {
     for (const name of await orphansIn(directory)) {
       await rm(join(directory, name), { recursive: true, force: true })

@@ -71,9 +71,10 @@ export async function receivePack(
   const child = start(ctx, [...settings, 'receive-pack', path], options, { PYPAAS_PUSH: '3' }, ['pipe'])
   const channel = child.stdio[3] as Duplex
   const gone = new AbortController()
+  const leave = (): void => gone.abort(new PypaasError('cancelled', 'the client has gone'))
   // git notices a client that has gone, by what it sends to keep the connection alive, and ends before its hook has.
-  child.once('exit', () => gone.abort())
-  const answering = answer(channel, gone, accept)
+  child.once('exit', leave)
+  const answering = answer(channel, gone.signal, leave, accept)
   const status = await ended(child, options)
   channel.destroy()
   await answering
@@ -89,11 +90,11 @@ export async function uploadPack(ctx: Context, path: string, options: ServeOptio
 const OPTION = 'option '
 
 /** Answers the hooks until git has ended. git and the hook hold the other end: if it closes, they have gone. */
-async function answer(channel: Duplex, gone: AbortController, accept: Accept): Promise<void> {
+async function answer(channel: Duplex, gone: AbortSignal, leave: () => void, accept: Accept): Promise<void> {
   const output = streamOutput(channel)
   channel.on('error', () => {})
-  channel.once('close', () => gone.abort())
-  channel.once('end', () => gone.abort())
+  channel.once('close', leave)
+  channel.once('end', leave)
   const lines = createInterface({ input: channel, crlfDelay: Number.POSITIVE_INFINITY })
   const shown: Output = {
     line(text) {
@@ -109,7 +110,7 @@ async function answer(channel: Duplex, gone: AbortController, accept: Accept): P
       }
       const [ref = '', from = '', to = ''] = line.split(' ')
       const update = { ref, from, to }
-      output.line(`=${await accept({ update, options, output: shown, gone: gone.signal })}`)
+      output.line(`=${await accept({ update, options, output: shown, gone })}`)
     }
   } finally {
     // The hook must not wait for an answer that does not come.

@@ -81,7 +81,9 @@ export async function resumeProcesses(ctx: Context, release: Release, output: Ou
   if (processes.length === 0) return
   const directories = processes.map(({ runner, index }) => ctx.paths.service(release, runner.name, index))
   try {
-    await Promise.all(directories.map((directory) => rm(join(directory, 'down'), { force: true })))
+    // Several pauses soon after each other are no crashes, after which a start would be delayed.
+    const files = directories.flatMap((directory) => [join(directory, 'hasty'), join(directory, 'down')])
+    await Promise.all(files.map((file) => rm(file, { force: true })))
     if (directories.some((directory) => !isSupervised(directory))) await startServices(ctx, release)
     for (const directory of directories) control(directory, 'u')
     await waitHealthy(ctx, release, { output })

@@ -48,7 +48,7 @@ test.each([
     ['rebuild', 'a', 'b', 'c'],
     'shell',
     /^too many arguments for 'rebuild'/,
-    'usage: pypaas rebuild [repo] [branch]',
+    'usage: pypaas rebuild [--wait <seconds>] [repo] [branch]',
   ],
   [
     ['--home', 'rebuild', 'custom_cmds', 'a'],
@@ -56,7 +56,12 @@ test.each([
     "missing required argument 'branch'",
     'usage: pypaas custom_cmds <repo> <branch> <cmd...>',
   ],
-  [['cleanup', '--dry'], 'shell', "unknown option '--dry'", 'usage: pypaas cleanup [--dry-run]'],
+  [
+    ['cleanup', '--dry'],
+    'shell',
+    "unknown option '--dry'",
+    'usage: pypaas cleanup [--dry-run] [--wait <seconds>]',
+  ],
   [
     ['status', '--home', '/'],
     'ssh',
@@ -104,10 +109,10 @@ test('help lists the commands of the entrance, and tells how one is used', () =>
   }
   expect(help(['help', 'cleanup'])).toMatchObject({ status: 0, text: help(['cleanup', '--help']).text })
   expect(help(['help', 'cleanup']).text).toMatch(
-    /^Usage: pypaas cleanup \[--dry-run\]\n[^]*^ {2}--dry-run +show what would be removed$/m,
+    /^Usage: pypaas cleanup \[--dry-run\] \[--wait <seconds>\]\n[^]*^ {2}--dry-run +show what would be removed$/m,
   )
   expect(help(['help', 'restart'], 'ssh').text).toMatch(
-    /^Usage: ssh deploy@host restart \[repo\] \[branch\]\n/,
+    /^Usage: ssh deploy@host restart \[--wait <seconds>\] \[repo\] \[branch\]\n/,
   )
 })
 

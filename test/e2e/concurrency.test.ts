@@ -7,9 +7,10 @@ import { createHost } from '../support/host.ts'
 import { workersIn } from '../support/traces.ts'
 import { answering, createSite, DOMAIN, liveSite, repoWith, SOON } from '../support/web.ts'
 
+const WAITING = /-----> Waiting for the push of web main \(\w{11}\) by alice, since \d{4}-\S+Z/
 const main = { repo: 'web', branch: 'main' }
 
-test('of two pushes to one branch the second waits, says for what, and learns that the branch has moved', async () => {
+test('a push waits for the one before it, says so, and goes on from there', async () => {
   const { host, app, configure } = await liveSite()
   await configure({ hooks: { build: holding('$(cat name)') } })
   await app.commit({ 'server.mjs': answering('two'), name: 'first' })
@@ -17,20 +18,34 @@ test('of two pushes to one branch the second waits, says for what, and learns th
   await begun(host, 'first')
   const commit = await app.commit({ 'server.mjs': answering('three'), name: 'second' })
   const second = app.start('push', host.url('web'), 'main')
-  await expect
-    .poll(() => second.said(), SOON)
-    .toMatch(/-----> Waiting for the push of web main \(\w{11}\) by alice, since \d{4}-\S+Z/)
+  await expect.poll(() => second.said(), SOON).toMatch(WAITING)
   await release(host, 'first')
   expect((await first.ended).status).toBe(0)
-  // It was made without what the first has made of the branch.
+  await begun(host, 'second')
+  expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: 'two' })
+  await release(host, 'second')
+  expect((await second.ended).status).toBe(0)
+  expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: 'three' })
+  expect((await app.git('ls-remote', host.url('web'), 'main')).stdout).toBe(`${commit}\trefs/heads/main`)
+  expect(await host.stop()).toEqual([])
+})
+
+test('a push that has waited does not take away what another has brought meanwhile', async () => {
+  const { host, app, configure } = await liveSite()
+  await configure({ hooks: { build: holding('build') } })
+  const commit = await app.commit({ 'server.mjs': answering('two') })
+  const first = app.start('push', host.url('web'), 'main')
+  await begun(host, 'build')
+  await app.git('reset', '-q', '--hard', 'HEAD~1')
+  await app.commit({ 'server.mjs': answering('three') })
+  const second = app.start('push', host.url('web'), 'main')
+  await expect.poll(() => second.said(), SOON).toMatch(WAITING)
+  await release(host, 'build')
+  expect((await first.ended).status).toBe(0)
   expect((await second.ended).status).not.toBe(0)
   expect(second.said()).toContain(' !     the branch main has moved while this push waited')
+  expect(second.said()).toContain(' !     somebody else has pushed: `git pull`, then push again')
   expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: 'two' })
-
-  await release(host, 'second')
-  const again = await app.git('push', host.url('web'), 'main')
-  expect(again.stderr).toContain('-----> Live')
-  expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: 'three' })
   expect((await app.git('ls-remote', host.url('web'), 'main')).stdout).toBe(`${commit}\trefs/heads/main`)
   expect(await host.stop()).toEqual([])
 })

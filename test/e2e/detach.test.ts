@@ -5,7 +5,7 @@ import { listRecords, type DeployRecord } from '../../src/deploy/journal.ts'
 import { begun, holding, release } from '../support/hold.ts'
 import type { Host } from '../support/host.ts'
 import { tracesOf } from '../support/traces.ts'
-import { answering, DOMAIN, liveSite, SOON } from '../support/web.ts'
+import { answering, createSite, DOMAIN, liveSite, SOON } from '../support/web.ts'
 
 const main = { repo: 'web', branch: 'main' }
 
@@ -40,7 +40,11 @@ test('a detached deploy outlives its client and the daemon, and can be followed'
   expect((await host.get(DOMAIN)).body).toBe('two')
   expect((await app.git('ls-remote', host.url('web'), 'main')).stdout).toBe(`${commit}\trefs/heads/main`)
   // Afterwards it shows the same at once.
-  expect(await host.ssh('deploys', 'attach', id)).toEqual({ status: 0, stdout: followed.trimEnd(), stderr: '' })
+  expect(await host.ssh('deploys', 'attach', id)).toEqual({
+    status: 0,
+    stdout: followed.trimEnd(),
+    stderr: '',
+  })
   expect(await host.stop()).toEqual([])
 })
 
@@ -62,6 +66,36 @@ test('a detached deploy that fails takes the branch back to what is live', async
   expect(frozen.status).toBe(1)
   expect(frozen.stderr).toContain('web main is frozen by alice')
   expect((await host.ssh('deploys', 'attach')).status).toBe(2)
+  expect(await host.stop()).toEqual([])
+})
+
+test('a detached push beside one that is being deployed is live after it, and neither is refused', async () => {
+  const { host, app, configure } = await liveSite()
+  await configure({ hooks: { build: holding('$(cat name)') } })
+  await app.commit({ 'server.mjs': answering('two'), name: 'first' })
+  const first = app.start('push', host.url('web'), 'main')
+  await begun(host, 'first')
+  const commit = await app.commit({ 'server.mjs': answering('three'), name: 'second' })
+  expect((await app.git('push', '-o', 'detach', host.url('web'), 'main')).status).toBe(0)
+  await release(host, 'first')
+  const { status, stderr } = await first.ended
+  expect(status, stderr).toBe(0)
+  await begun(host, 'second')
+  expect((await host.get(DOMAIN)).body).toBe('two')
+  await release(host, 'second')
+  expect((await host.ssh('deploys', 'attach', 'web', 'main')).status).toBe(0)
+  expect((await host.get(DOMAIN)).body).toBe('three')
+  const ref = async (): Promise<string> => (await app.git('ls-remote', host.url('web'), 'main')).stdout
+  await expect.poll(ref, SOON).toBe(`${commit}\trefs/heads/main`)
+  expect(await host.stop()).toEqual([])
+})
+
+test('a first detached deploy that fails leaves no branch behind', async () => {
+  const { host, app } = await createSite()
+  await app.commit({ 'server.mjs': 'process.exit(3)' })
+  expect((await app.git('push', '-o', 'detach', host.url('web'), 'main')).status).toBe(0)
+  expect((await host.ssh('deploys', 'attach', 'web', 'main')).status).toBe(1)
+  await expect.poll(async () => (await app.git('ls-remote', host.url('web'))).stdout, SOON).toBe('')
   expect(await host.stop()).toEqual([])
 })
 

@@ -17,15 +17,17 @@ test('a frozen branch takes no deploys, says who froze it and why, and thaws', a
   expect(refused.stderr).toContain('hook declined')
   expect(refused.status).toBe(1)
   for (const command of ['rebuild', 'restart', 'rollback']) {
-    for (const entrance of [host.ssh, host.pypaas]) {
-      const answer = await entrance(command, 'web', 'main')
+    const answers = [await host.ssh(command, 'web', 'main'), await host.pypaas(command, 'web', 'main')]
+    for (const answer of answers) {
       expect(answer.status, command).toBe(4)
       expect(answer.stderr).toMatch(why)
       expect(answer.stdout).toBe('')
     }
   }
   expect((await host.get(DOMAIN)).body).toBe('two')
-  expect((await host.pypaas('status', 'web', 'main')).stdout).toMatch(/^ {4}frozen by alice since \S+: sale until Monday$/m)
+  expect((await host.pypaas('status', 'web', 'main')).stdout).toMatch(
+    /^ {4}frozen by alice since \S+: sale until Monday$/m,
+  )
 
   expect((await host.pypaas('unfreeze', 'web', 'main')).stdout).toBe(
     'web main takes deploys again (it was frozen by alice: sale until Monday)',

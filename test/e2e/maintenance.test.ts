@@ -90,30 +90,27 @@ test('a maintenance hook that fails brings the former release back', async () =>
   expect(await host.stop()).toEqual([])
 })
 
-/** Notes when it begins and ends, which takes it a while. */
-function noting(name: string, more: string): string {
+/** Notes when it begins and when it ends, which takes it a while. A shell, since that starts at once on a busy machine. */
+function noting(name: string): string {
   return `
-import { appendFileSync } from 'node:fs'
-const note = (what) => appendFileSync(process.env.HOME + '/notes', what + ' ${name}\\n')
-note('begin')
-process.on('SIGTERM', () => setTimeout(() => { note('end'); process.exit(0) }, 300))
-${more}
-setInterval(() => {}, 1000)
+note() { echo "$1 ${name}" >> "$HOME/notes"; }
+note begin
+trap 'sleep 0.3; note end; exit 0' TERM
+while :; do sleep 0.05; done
 `
 }
 
 test('with the strategy stop_first two releases never run at once, also when the new one fails', async () => {
-  const site = await liveSite({
-    runner: { type: 'SimpleProcess', strategy: 'stop_first', health: { uptime: 0.2 } },
-    files: { 'server.mjs': noting('one', '') },
+  const { host, push } = await liveSite({
+    runner: { type: 'SimpleProcess', cmd: 'sh ./bot', strategy: 'stop_first' },
+    files: { bot: noting('one') },
   })
-  const { host, push } = site
   const notes = async (): Promise<string[]> =>
     (await readFile(join(host.home, 'notes'), 'utf8')).trim().split('\n')
-  expect((await push({ 'server.mjs': noting('two', '') })).status).toBe(0)
+  expect((await push({ bot: noting('two') })).status).toBe(0)
   expect(await notes()).toEqual(['begin one', 'end one', 'begin two'])
 
-  const failed = await push({ 'server.mjs': noting('three', `note('end'); process.exit(1)`) })
+  const failed = await push({ bot: noting('three').replace('trap', 'note end; exit 1; trap') })
   expect(failed.status).not.toBe(0)
   expect(failed.stderr).toContain('ended with status 1')
   await expect.poll(notes, SOON).toHaveLength(7)

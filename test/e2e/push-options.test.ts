@@ -75,26 +75,3 @@ test('a message is kept with the deploy, and an unknown option is refused with t
   expect((await host.ssh('deploys', 'show', id)).stdout).toContain(`message    ${text}`)
   expect(await host.stop()).toEqual([])
 })
-
-test('no-cache installs the dependencies anew', async () => {
-  const lock = {
-    name: 'app',
-    version: '1.0.0',
-    lockfileVersion: 3,
-    packages: { '': { name: 'app', version: '1.0.0', dependencies: { part: 'file:part' } }, 'node_modules/part': { resolved: 'part', link: true }, part: { version: '1.0.0' } },
-  }
-  const { host, app } = await liveSite({
-    files: {
-      'package.json': JSON.stringify({ name: 'app', version: '1.0.0', dependencies: { part: 'file:part' }, scripts: { postinstall: 'echo installed' } }),
-      'package-lock.json': JSON.stringify(lock),
-      'part/package.json': JSON.stringify({ name: 'part', version: '1.0.0' }),
-    },
-  })
-  await app.commit({ 'server.mjs': answering('two') })
-  const cached = await app.git('push', host.url('web'), 'main')
-  console.error(cached.stderr)
-  await app.commit({ 'server.mjs': answering('three') })
-  const anew = await app.git('push', '-o', 'no-cache', host.url('web'), 'main')
-  console.error(anew.stderr)
-  expect(await host.stop()).toEqual([])
-})

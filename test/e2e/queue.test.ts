@@ -32,23 +32,6 @@ async function waiting({ app, host }: Site, option = '--quiet', branch = 'main')
   return push
 }
 
-test('a push that holds what is being deployed waits its turn, and is live after it', async () => {
-  const site = await building()
-  const { host, app, first } = site
-  const commit = await app.commit({ 'server.mjs': answering('three') })
-  const second = await waiting(site)
-  expect(second.said()).toMatch(
-    /-----> Waiting for the push of web main \(\w{11}\) by alice, since \d{4}-\S+Z *$/m,
-  )
-  await release(host, 'build')
-  expect((await first.ended).status).toBe(0)
-  const ended = await second.ended
-  expect(ended.status, ended.stderr).toBe(0)
-  expect((await host.get(DOMAIN)).body).toBe('three')
-  expect(await refOf(site)).toBe(commit)
-  expect(await host.stop()).toEqual([])
-})
-
 test('of several pushes that wait the newest is deployed, and the others are told so', async () => {
   const site = await building()
   const { host, app, first } = site
@@ -81,30 +64,10 @@ test('of several pushes that wait the newest is deployed, and the others are tol
   expect(await host.stop()).toEqual([])
 })
 
-test('a push that would drop what has come meanwhile is refused, unless it is forced', async () => {
-  const site = await building()
-  const { host, app, first } = site
-  await app.git('reset', '-q', '--hard', 'HEAD~1')
-  const commit = await app.commit({ 'server.mjs': answering('other') })
-  const second = await waiting(site)
-  await release(host, 'build')
-  expect((await first.ended).status).toBe(0)
-  const refused = await second.ended
-  expect(refused.status).toBe(1)
-  expect(refused.stderr).toContain(' !     the branch main has moved while this push waited')
-  expect(refused.stderr).toContain('somebody else has pushed: `git pull`, then push again')
-  expect((await host.get(DOMAIN)).body).toBe('two')
-
-  const forced = await app.git('push', '--force', host.url('web'), 'main')
-  expect(forced.status, forced.stderr).toBe(0)
-  expect((await host.get(DOMAIN)).body).toBe('other')
-  expect(await refOf(site)).toBe(commit)
-  expect(await host.stop()).toEqual([])
-})
-
 test('--wait gives up and names who holds the branch; without it a command waits', async () => {
   const { host, first } = await building()
-  const busy = /^pypaas: web main is locked by push of web main \(\w{11}\) by alice \(process \d+, since \S+Z\)\n {8}try again when it has ended; without --wait, this waits for it$/
+  const busy =
+    /^pypaas: web main is locked by push of web main \(\w{11}\) by alice \(process \d+, since \S+Z\)\n {8}try again when it has ended; without --wait, this waits for it$/
   for (const command of ['rebuild', 'restart', 'rollback']) {
     for (const seconds of ['0', '1']) {
       const answer = await host.ssh(command, 'web', 'main', '--wait', seconds)

@@ -91,7 +91,9 @@ test('releases lists what is kept, for people and for programs', async () => {
   const lines = listed.stdout.split('\n')
   expect(lines).toHaveLength(4)
   expect(lines[0]).toMatch(
-    new RegExp(`^\\* +${kept[0]?.release} +${commits[0]?.slice(0, 11)} +(alice|root) .* first \\(back to ${kept[3]?.release}\\)$`),
+    new RegExp(
+      `^\\* +${kept[0]?.release} +${commits[0]?.slice(0, 11)} +(alice|root) .* first \\(back to ${kept[3]?.release}\\)$`,
+    ),
   )
   expect(lines[1]).toMatch(
     new RegExp(`^ +${kept[1]?.release} +${commits[2]?.slice(0, 11)} +alice +[\\d.]+ KiB +a change$`),

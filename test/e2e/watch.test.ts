@@ -3,8 +3,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { listRecords } from '../../src/deploy/journal.ts'
+import { lastLogLines } from '../../src/services/logs.ts'
 import { liveReleaseName } from '../../src/system/state.ts'
 import { httpServer } from '../support/apps.ts'
+import { testContext } from '../support/context.ts'
 import type { Host } from '../support/host.ts'
 import { workersIn } from '../support/traces.ts'
 import { answering, createSite, DOMAIN, liveSite, SOON } from '../support/web.ts'
@@ -46,7 +48,10 @@ test('a release that crashes after it has gone live is taken back, and status sa
   await expect.poll(() => liveReleaseName(host.paths, main), SOON).not.toBe(failing)
   await expect.poll(async () => (await host.get(DOMAIN)).body, SOON).toBe('one')
   await expect
-    .poll(async () => (await listRecords(host.paths, main)).map(({ kind, result }) => `${kind} ${result}`), SOON)
+    .poll(
+      async () => (await listRecords(host.paths, main)).map(({ kind, result }) => `${kind} ${result}`),
+      SOON,
+    )
     .toEqual(['push succeeded', 'push reverted', 'revert succeeded'])
   const why = expect.stringMatching(/^web-0 was started \d times again within 60 s$/) as string
   expect((await listRecords(host.paths, main))[1]).toMatchObject({ release: failing, error: why })
@@ -72,15 +77,29 @@ test('a release that crashes after it has gone live is taken back, and status sa
 })
 
 test('a first deploy that crashes later stays, is started after growing pauses, and shows why', async () => {
-  const { host, push } = await createSite({ files: { 'server.mjs': crashing('one') } })
+  const { host, push } = await createSite({
+    main: { watch: { seconds: 60 } },
+    files: { 'server.mjs': crashing('one') },
+  })
   expect((await push()).status).toBe(0)
   await crash(host)
-  await expect.poll(async () => (await statusOf(host))?.processes[0]?.restarts, SOON).toBeGreaterThan(3)
+  const release = (await liveReleaseName(host.paths, main)) ?? ''
+  const ctx = { ...(await testContext()), paths: host.paths }
+  const crashes = async (): Promise<number[]> =>
+    (await lastLogLines(ctx, { ...main, release }, 'web', 0, 100)).map(({ time }) => Number(time))
+  await expect.poll(async () => (await crashes()).length, SOON).toBeGreaterThan(5)
+  const times = await crashes()
+  const [before = 0, last = 0] = times
+    .slice(1)
+    .map((time, at) => time - (times[at] ?? 0))
+    .slice(-2)
+  expect(before).toBeGreaterThanOrEqual(1000)
+  expect(last).toBeGreaterThanOrEqual(2000)
   expect(await statusOf(host)).toMatchObject({ reverted: null, processes: [{ state: 'crashing' }] })
   const told = await host.ssh('status', 'web', 'main')
   expect(told.status).toBe(1)
   expect(told.stdout).toMatch(/^ {4}web-0 +crashing .*\d restarts\n(?: {8}\| out of luck\n?)+$/m)
-  expect((await statusOf(host))?.processes[0]?.lines).toEqual(Array.from({ length: 3 + 1 }, () => 'out of luck'))
+  expect((await statusOf(host))?.processes[0]?.lines).toEqual(Array.from({ length: 5 }, () => 'out of luck'))
   expect((await listRecords(host.paths, main)).map(({ result }) => result)).toEqual(['succeeded'])
   expect(await host.stop()).toEqual([])
 })

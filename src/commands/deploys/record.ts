@@ -19,7 +19,9 @@ export async function recordOf(ctx: Context, id: string): Promise<DeployRecord> 
   }
   if (more.length > 0) {
     const ids = found.map(({ repo, branch, release }) => `${release} (${repo} ${branch})`).join(', ')
-    throw new PypaasError('failed', `${JSON.stringify(id)} fits several deploys: ${ids}`)
+    throw new PypaasError('failed', `${JSON.stringify(id)} fits several deploys: ${ids}`, {
+      hint: 'give more of the id',
+    })
   }
   return record
 }

@@ -9,6 +9,7 @@ export async function preload(): Promise<void> {
   await Promise.all([
     ...commands.map(({ load }) => load()),
     import('../../config/parse.ts'),
+    import('../../deploy/cut-short.ts'),
     import('../../ssh/server.ts'),
     import('pino'),
     import('../../system/yaml.ts'),
