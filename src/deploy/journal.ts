@@ -56,8 +56,13 @@ export async function writeRecord(paths: Paths, record: DeployRecord): Promise<v
   const path = recordFile(paths, record)
   mkdirSync(paths.deploys(record), { recursive: true })
   const temporary = temporaryBeside(path)
-  await writeFile(temporary, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 })
-  await rename(temporary, path)
+  try {
+    await writeFile(temporary, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 })
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
 }
 
 /** The record of a deploy at work. */

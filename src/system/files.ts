@@ -18,7 +18,10 @@ export function ownerOfTemporary(name: string): number | undefined {
   return pid === undefined ? undefined : Number(pid)
 }
 
-/** Replaces `path` as a whole and durably; makes its directory. `mode` is for a new file and an old one alike. */
+/**
+ * Replaces `path` as a whole and durably; makes its directory. `mode` is for a new file and an old one alike.
+ * Our own, because the libraries for it write once and do not look at how much was written (a full disk).
+ */
 export async function replaceFile(path: string, content: string, mode = 0o644): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   // Somebody may have put a link there, to keep the file elsewhere.

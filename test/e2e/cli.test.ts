@@ -13,7 +13,9 @@ test('help goes to the standard output with status 0, wrong usage to the other w
   expect([help.status, help.stderr]).toEqual([0, ''])
   expect(help.stdout).toMatch(/^Usage: pypaas \[options\] <command>\n/)
   expect(await pypaas()).toEqual({ status: 2, stdout: '', stderr: help.stdout })
-  expect((await pypaas('help', 'rebuild')).stdout).toMatch(/^Usage: pypaas rebuild \[repo\] \[branch\]\n/)
+  expect((await pypaas('help', 'rebuild')).stdout).toMatch(
+    /^Usage: pypaas rebuild \[--wait <seconds>\] \[repo\] \[branch\]\n/,
+  )
   expect(await pypaas('nonsense')).toEqual({
     status: 2,
     stdout: '',

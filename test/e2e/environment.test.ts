@@ -100,7 +100,7 @@ chmod +x node_modules/.bin/own-tool
     process: ['PORT', 'PYPAAS_RELEASE'],
     work: ['PYPAAS_RELEASE'],
     command: [],
-    after_deploy: [],
+    after_deploy: ['PYPAAS_DEPLOY'],
   }
   for (const [where, env] of Object.entries(seen)) {
     expect({ where, ...env }).toMatchObject({ where, ...AWKWARD, GIT_COMMIT: commit, HOME: host.home })

@@ -7,7 +7,8 @@
  * - `note`, `when`: kill `before` or `after` the journal's record says so (see `labelOf`)
  * - `from`, `call`: kill at the call of that number, counted from the first that has `from` in its path
  * - `errno`: fail with this instead of killing; `lasting`: and so do all later calls that write
- * - `count`: append the number of counted calls to this file when the process ends
+ * - `count`: write the number of counted calls to this file when the process ends
+ * - `clock`: seconds by which the clock is wrong
  */
 import childProcess from 'node:child_process'
 import fs from 'node:fs'
@@ -15,9 +16,22 @@ import { syncBuiltinESMExports } from 'node:module'
 
 const fault = JSON.parse(process.env['PYPAAS_FAULT'] ?? '{}')
 if (process.argv.includes(fault.command)) {
-  if (fault.note !== undefined) atNote(fault.note, fault.when)
+  if (fault.clock !== undefined) setClock(fault.clock)
+  else if (fault.note !== undefined) atNote(fault.note, fault.when)
   else atCall(fault)
   syncBuiltinESMExports()
+}
+
+function setClock(seconds) {
+  const Right = Date
+  globalThis.Date = class extends Right {
+    constructor(...given) {
+      super(...(given.length === 0 ? [Right.now() + seconds * 1000] : given))
+    }
+    static now() {
+      return Right.now() + seconds * 1000
+    }
+  }
 }
 
 function kill() {
@@ -35,11 +49,16 @@ function labelOf(record) {
 function atNote(note, when) {
   const rename = fs.promises.rename
   fs.promises.rename = async (from, to) => {
-    const meant = /\/deploys\/[^/]+\.json$/.test(to) && labelOf(JSON.parse(fs.readFileSync(from, 'utf8'))) === note
+    const meant =
+      /\/deploys\/[^/]+\.json$/.test(to) && labelOf(JSON.parse(fs.readFileSync(from, 'utf8'))) === note
     if (meant && when === 'before') kill()
     await rename(from, to)
     if (meant) kill()
   }
+}
+
+function reads(name, flags) {
+  return name.startsWith('open') && (flags === undefined || flags === 'r')
 }
 
 /** Calls that change something, by what of them is the path. */
@@ -56,9 +75,13 @@ function atCall({ from, call, errno, lasting, count }) {
   }
   const fail = (name, path) => {
     if (errno === undefined) kill()
-    return Object.assign(new Error(`${errno}: injected, ${name} '${path}'`), { code: errno, errno: -1, syscall: name, path })
+    return Object.assign(new Error(`${errno}: injected, ${name} '${path}'`), {
+      code: errno,
+      errno: -1,
+      syscall: name,
+      path,
+    })
   }
-  const reads = (name, flags) => name.startsWith('open') && (flags === undefined || flags === 'r')
   for (const name of [...writing, ...removing]) {
     const promised = fs.promises[name]
     fs.promises[name] = (path, ...rest) => {

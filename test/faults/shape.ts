@@ -33,7 +33,7 @@ const PASSED_OVER = [
   /^(config|\.ssh|client-key(\.pub)?|logs|run\/nginx|run\/measured|cache(?!.*\/\.))(\/|$)/,
   /^run\/[^/]+\.lock$/,
   /^state\/[^/]+\/[^/]+\/deploys\/[^./]+\.(json|log)$/,
-  /^services(-real)?\/.*\/(main|starts|supervise)(\/|$)/,
+  /^services(-real)?\/.*\/(main|starts|hasty|supervise)(\/|$)/,
 ]
 
 export async function shapeOf(host: Host, ref: BranchRef): Promise<Shape> {
@@ -44,6 +44,7 @@ export async function shapeOf(host: Host, ref: BranchRef): Promise<Shape> {
     text
       .replaceAll(live === undefined ? '\0' : joinNames(ref.repo, ref.branch, live.release), 'LIVE-SERVICE')
       .replaceAll(live?.release ?? '\0', 'LIVE')
+      .replaceAll(/\d{8}_\d{6}-[0-9a-f]{11}/g, 'KEPT')
       .replace(/nginx\.sets\/\d+/, 'nginx.sets/SET')
   const files = await tree(home, home)
   const claims = (await readPortFile(paths.ports)).claims.map(({ port }) => port)
@@ -51,13 +52,18 @@ export async function shapeOf(host: Host, ref: BranchRef): Promise<Shape> {
   const listening = listeners()
     .map(({ port }) => port)
     .filter((port) => port >= min && port <= max)
-  const same = (a: readonly number[], b: readonly number[]): boolean =>
-    JSON.stringify([...new Set(a)].toSorted()) === JSON.stringify([...new Set(b)].toSorted())
-  const head = await execa('git', ['--git-dir', paths.repo(ref.repo), 'rev-parse', `refs/heads/${ref.branch}`], {
-    reject: false,
-  })
+  const head = await execa(
+    'git',
+    ['--git-dir', paths.repo(ref.repo), 'rev-parse', `refs/heads/${ref.branch}`],
+    {
+      reject: false,
+    },
+  )
   return {
-    files: files.filter((path) => !PASSED_OVER.some((each) => each.test(path))).map(neutral),
+    files: files
+      .filter((path) => !PASSED_OVER.some((each) => each.test(path)))
+      .map(neutral)
+      .toSorted(),
     processes: (await processes(host)).map(neutral).toSorted(),
     locks: (await heldLocks(home, files)).map(neutral),
     ports: {
@@ -67,12 +73,32 @@ export async function shapeOf(host: Host, ref: BranchRef): Promise<Shape> {
     },
     agrees: head.stdout === live?.commit,
     nginx: {
-      test: (await execa('nginx', ['-t', '-q', '-p', join(home, 'run/nginx'), '-e', 'stderr', '-c', join(home, 'run/nginx/nginx.conf')], { reject: false })).stderr,
+      test: (
+        await execa(
+          'nginx',
+          [
+            '-t',
+            '-q',
+            '-p',
+            join(home, 'run/nginx'),
+            '-e',
+            'stderr',
+            '-c',
+            join(home, 'run/nginx/nginx.conf'),
+          ],
+          { reject: false },
+        )
+      ).stderr,
       sets: (await readdir(paths.nginxSets)).filter((name) => /^\d+$/.test(name)).length,
       inForce: set === `nginx.sets/${await readlink(join(paths.nginxSets, 'loaded')).catch(() => '?')}`,
     },
     broken: await brokenFiles(home, files),
   }
+}
+
+function same(a: readonly number[], b: readonly number[]): boolean {
+  const [one, other] = [new Set(a), new Set(b)]
+  return one.size === other.size && [...one].every((port) => other.has(port))
 }
 
 /** Every path below `directory`, hidden ones too, but not what is in a checkout or a repository. */
@@ -84,7 +110,8 @@ async function tree(home: string, directory: string): Promise<string[]> {
   const below = await Promise.all(
     entries.map(async (entry) => {
       const path = relative(home, join(directory, entry.name))
-      const inside = /^(checkouts|repos)\//.test(path) && path.split('/').length > (path.startsWith('repos') ? 2 : 4)
+      const inside =
+        /^(checkouts|repos)\//.test(path) && path.split('/').length > (path.startsWith('repos') ? 2 : 4)
       if (inside) return []
       return entry.isDirectory() ? [path, ...(await tree(home, join(home, path)))] : [path]
     }),
@@ -109,7 +136,9 @@ async function processes({ home, paths }: Host): Promise<string[]> {
 
 /** The kernel's list of locks (proc_locks(5)), by inode. */
 async function heldLocks(home: string, files: readonly string[]): Promise<string[]> {
-  const held = new Set((await readFile('/proc/locks', 'utf8')).split('\n').map((line) => line.split(/[:\s]+/)[7]))
+  const held = new Set(
+    (await readFile('/proc/locks', 'utf8')).split('\n').map((line) => line.split(/[:\s]+/)[7]),
+  )
   const found = await Promise.all(
     files
       .filter((file) => /(lock|\.retire)$/.test(file) && !file.includes('/supervise/'))
@@ -125,7 +154,8 @@ async function brokenFiles(home: string, files: readonly string[]): Promise<stri
   const present = new Set(files)
   const found = await Promise.all(
     files.map(async (file) => {
-      if (file.endsWith('.log') && file.includes('/deploys/')) return present.has(file.replace(/log$/, 'json')) ? [] : [file]
+      if (file.endsWith('.log') && file.includes('/deploys/'))
+        return present.has(file.replace(/log$/, 'json')) ? [] : [file]
       if (!file.endsWith('.json') || file.startsWith('config/')) return []
       try {
         const value = JSON.parse(await readFile(join(home, file), 'utf8')) as Partial<DeployRecord>

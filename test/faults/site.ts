@@ -25,6 +25,7 @@ export interface Fault {
   readonly errno?: string
   readonly lasting?: boolean
   readonly count?: string
+  readonly clock?: number
 }
 
 /** The environment of a process with a fault. */
@@ -38,24 +39,39 @@ export interface FaultSite {
   readonly app: App
   readonly load: Load
   /** Commits an app that answers with `text`, and pushes it through a handler of its own, as OpenSSH starts it. */
-  push(text: string, fault?: Fault): Promise<Result>
+  readonly push: (text: string, fault?: Fault) => Promise<Result>
   /** Runs pypaas, with a fault. */
-  pypaas(fault: Fault, ...args: string[]): Promise<Result>
+  readonly pypaas: (fault: Fault, ...args: string[]) => Promise<Result>
   /** Text of the version that is live. */
-  live(): Promise<string>
+  readonly live: () => Promise<string>
   /** Expects the host to be whole, after the one harmless command: just as it was, but for which version is live. */
-  recovered(): Promise<void>
+  readonly recovered: () => Promise<void>
+  /** From now on the host is to be as it is once all background work has ended. */
+  readonly settled: () => Promise<void>
   /** Every text that was live at some time. */
   readonly texts: Set<string>
 }
 
 /** Short: what was killed while it drained is ended by the next. */
-const SETTINGS = { releases: { keep: 1 }, watch: { seconds: 0 }, drain_timeout: 5, disk: { min_free: '1KiB' } }
+const SETTINGS = {
+  releases: { keep: 1 },
+  watch: { seconds: 0 },
+  drain_timeout: 5,
+  disk: { min_free: '1KiB' },
+}
 
-/** The host, with version `first` live; without a daemon unless it is started. */
+export interface SiteOptions {
+  /** More of pypaas.yml, and of the runner. */
+  readonly main?: object
+  readonly runner?: object
+  /** Pushes go to a daemon, which has the fault; it is started for each that has one. Default: each has a handler. */
+  readonly daemon?: boolean
+}
+
+/** The host, with version `first` live. */
 export async function faultSite(
   branch: object = {},
-  { main = {}, runner = {}, rate = 40 }: { main?: object; runner?: object; rate?: number } = {},
+  { main = {}, runner = {}, daemon = false }: SiteOptions = {},
 ): Promise<FaultSite> {
   const host = await createHost({ ...SETTINGS, ...main })
   await host.configure('repos/web.yml', repoWith(branch, runner))
@@ -66,17 +82,21 @@ export async function faultSite(
   await writeFile(script, handler(host.home, faultFile))
   await chmod(script, 0o755)
   const env = { GIT_SSH_COMMAND: script, GIT_SSH_VARIANT: 'simple' }
-  const app = await createApp({ 'server.mjs': answering('first') }, env)
+  const files = { 'server.mjs': answering('first') }
+  const app = daemon ? await host.app(files) : await createApp(files, env)
+  const url = daemon ? host.url('web') : 'deploy@host:web'
+  if (daemon) await host.serve()
   const texts = new Set(['first'])
   const byCommit = new Map([[(await app.git('rev-parse', 'HEAD')).stdout, 'first']])
   const push = async (text: string, fault?: Fault): Promise<Result> => {
     byCommit.set(await app.commit({ 'server.mjs': answering(text) }), text)
-    if (fault !== undefined) await writeFile(faultFile, JSON.stringify({ command: 'ssh', ...fault }))
-    const result = await app.git('push', '--force', 'deploy@host:web', 'main')
+    if (fault !== undefined && daemon) await host.serve(faulty({ command: 'serve', ...fault }))
+    else if (fault !== undefined) await writeFile(faultFile, JSON.stringify({ command: 'ssh', ...fault }))
+    const result = await app.git('push', '--force', url, 'main')
     await rm(faultFile, { force: true })
     return result
   }
-  const first = await app.git('push', 'deploy@host:web', 'main')
+  const first = await app.git('push', url, 'main')
   expect(first.stderr).toContain('-----> Live')
   expect(first.status).toBe(0)
   const live = async (): Promise<string> =>
@@ -92,10 +112,18 @@ export async function faultSite(
     await expect.poll(() => shapeOf(host, MAIN), SOON).toEqual(whole)
     expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: text })
   }
-  await expect.poll(async () => (await shapeOf(host, MAIN)).files.join('\n'), SOON).not.toContain('unfinished/web')
-  await expect.poll(() => shapeOf(host, MAIN), SOON).toMatchObject(SOUND)
-  whole = await shapeOf(host, MAIN)
-  const load = startLoad(host, DOMAIN, rate)
+  const settled = async (): Promise<void> => {
+    await host.pypaas('list')
+    // Neither a note, nor a lock of who is at work on it.
+    await expect
+      .poll(async () => (await shapeOf(host, MAIN)).files.join('\n'), SOON)
+      .not.toContain('unfinished/')
+    await expect.poll(() => shapeOf(host, MAIN), SOON).toMatchObject(SOUND)
+    whole = await shapeOf(host, MAIN)
+  }
+  await host.endDaemon('SIGTERM')
+  await settled()
+  const load = startLoad(host, DOMAIN, 40)
   return {
     host,
     app,
@@ -103,9 +131,14 @@ export async function faultSite(
     push,
     live,
     recovered,
+    settled,
     texts,
     pypaas: (fault, ...args) =>
-      run(process.execPath, [PYPAAS, '--home', host.home, ...args], faulty({ command: args[0] ?? '', ...fault })),
+      run(
+        process.execPath,
+        [PYPAAS, '--home', host.home, ...args],
+        faulty({ command: args[0] ?? '', ...fault }),
+      ),
   }
 }
 
@@ -142,8 +175,17 @@ export async function killPoints(host: Host): Promise<KillPoint[]> {
     { note: `begin ${name}`, when: 'after', live: false },
     { note: `end ${name}`, when: 'before', live: name === 'switch' },
   ])
-  const after = ['end switch', 'switched', 'over'].map((note): KillPoint => ({ note, when: 'after', live: true }))
+  const after = ['end switch', 'switched', 'over'].map((note): KillPoint => ({
+    note,
+    when: 'after',
+    live: true,
+  }))
   return [...before, ...after]
+}
+
+/** One point in each phase, one between it and the next, and all around SWITCH. */
+export function fewer(points: readonly KillPoint[]): KillPoint[] {
+  return points.filter(({ note }) => !/^end (?!switch)/.test(note))
 }
 
 /** What OpenSSH runs for a key, without OpenSSH. */
