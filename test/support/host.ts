@@ -106,8 +106,8 @@ export async function createHost(main: object = {}, dir?: string): Promise<Host>
     async pypaas(...args) {
       return run(process.execPath, [PYPAAS, '--home', home, ...args])
     },
-    async serve(env) {
-      serving = await startServing(home, env)
+    async serve(environment) {
+      serving = await startServing(home, environment)
       return serving
     },
     async endDaemon(signal) {
