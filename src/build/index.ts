@@ -23,6 +23,8 @@ export interface BuildOptions {
   readonly timeout: number
   /** False: dependencies are installed anew, and not kept for other builds. */
   readonly cache: boolean
+  /** Waited for before anything is built; not called if there is nothing to build. */
+  readonly onBegin?: () => Promise<void>
 }
 
 /** How much of a failed build is shown. */
@@ -57,10 +59,15 @@ export async function buildCheckout(
   }
   try {
     if (buildHook !== undefined) {
+      await options.onBegin?.()
       await runHook(ctx, buildHook, target, job.output, { stage: 'build', signal: late.signal })
     } else {
+      let begun = false
       for (const builder of BUILDERS) {
-        if (await builder.applies(target)) await runBuilder(builder, job)
+        if (!(await builder.applies(target))) continue
+        if (!begun) await options.onBegin?.()
+        begun = true
+        await runBuilder(builder, job)
       }
     }
   } catch (error) {

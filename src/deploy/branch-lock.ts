@@ -46,7 +46,7 @@ export async function lockBranch(
 export async function lockForPush(
   ctx: Context,
   ref: BranchRef,
-  order: Order,
+  order: Omit<Order, 'subject'>,
   { output, signal }: BranchLockOptions,
 ): Promise<Lock> {
   const place = placeOf(ctx, order)
@@ -80,6 +80,6 @@ function waitingFor(holder: Holder | undefined): string {
 }
 
 /** What an order's lock says of it to those who wait. */
-function describe({ kind, branch, commit, by }: Order): string {
+function describe({ kind, branch, commit, by }: Omit<Order, 'subject'>): string {
   return `${kind} of ${branch.repo} ${branch.branch} (${commit.slice(0, 11)}) by ${by}`
 }

@@ -3,17 +3,21 @@ import type { Context } from '../context.ts'
 import type { BranchRef, ReleaseRef } from '../paths.ts'
 import { tryLock } from '../system/lock.ts'
 import { agreeWithLive, recoverBranch } from './recover.ts'
-import { isUnsettled } from './settle.ts'
+import { isBeingSettled, isUnsettled } from './settle.ts'
 import { sweep } from './sweep.ts'
 import { listUnfinished } from './unfinished.ts'
 
 /**
  * What every command does before its own work: finishes or undoes the deploys that were cut short. A branch that
- * is being deployed is left alone. Costs a look into one directory when there is nothing to do.
+ * is being deployed is left alone. Costs next to nothing where there is nothing to do, or somebody is at it.
  * @param settleLater ends former releases, without anyone waiting
  */
 export async function recoverCutShort(ctx: Context, settleLater: (ref: BranchRef) => void): Promise<void> {
-  for (const ref of branchesAmong(await listUnfinished(ctx.paths))) {
+  const left: ReleaseRef[] = []
+  for (const note of await listUnfinished(ctx.paths)) {
+    if (!(await isBeingSettled(ctx, note))) left.push(note)
+  }
+  for (const ref of branchesAmong(left)) {
     const held = await tryLock(ctx.paths.branchLock(ref), { what: 'recovery', now: ctx.now() })
     if (held === undefined) continue
     try {

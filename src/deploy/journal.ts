@@ -1,6 +1,6 @@
 /** The journal: one record a deploy, rewritten before and after each phase, and one log of what was shown. */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { appendFileSync, mkdirSync } from 'node:fs'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import { fileName } from '../names.ts'
@@ -114,11 +114,8 @@ export class Journal {
 /** All records of a branch, oldest first. */
 export async function listRecords(paths: Paths, ref: BranchRef): Promise<DeployRecord[]> {
   const files = (await listDirectory(paths.deploys(ref))).filter((file) => file.endsWith('.json'))
-  return Promise.all(
-    files.map(
-      async (file) => JSON.parse(await readFile(join(paths.deploys(ref), file), 'utf8')) as DeployRecord,
-    ),
-  )
+  // Fifty small files in a row take a fraction of the time that they take through the thread pool.
+  return files.map((file) => JSON.parse(readFileSync(join(paths.deploys(ref), file), 'utf8')) as DeployRecord)
 }
 
 /**

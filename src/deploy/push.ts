@@ -67,19 +67,19 @@ async function deployUpdate(
     options.output.line(`-----> Detached: \`deploys attach ${ref.repo} ${ref.branch}\` follows the deploy`)
     return { ...ref, commit: update.to, from: update.from, lock: undefined, options: asked }
   }
-  const subject = await subjectOf(ctx, repo.name, update.to)
-  const order: Order = {
-    kind: 'push',
-    branch,
-    commit: update.to,
-    subject,
-    by,
-    dryRun,
-    noCache,
-    ...(message === undefined ? {} : { message }),
-  }
-  const held = await lockForPush(ctx, ref, order, options)
+  // git looks it up while the lock is being taken.
+  const subject = subjectOf(ctx, repo.name, update.to)
+  subject.catch(() => {})
+  const push = { kind: 'push' as const, branch, commit: update.to, by }
+  const held = await lockForPush(ctx, ref, push, options)
   try {
+    const order: Order = {
+      ...push,
+      subject: await subject,
+      dryRun,
+      noCache,
+      ...(message === undefined ? {} : { message }),
+    }
     if (!(await isAt(ctx, ref.repo, ref.branch, update.from))) {
       const present = await commitOf(ctx, ref.repo, `refs/heads/${ref.branch}`)
       await refuseIfLost(ctx, ref, present, update)

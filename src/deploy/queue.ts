@@ -26,7 +26,7 @@ export interface Place {
 }
 
 /** A place behind all others. */
-export function placeOf(ctx: Context, { commit, by }: Order): Place {
+export function placeOf(ctx: Context, { commit, by }: Push): Place {
   // Two in one millisecond, of one process or of two, are told apart by the finer clock of the machine.
   const parts = [
     String(ctx.now().getTime()).padStart(15, '0'),

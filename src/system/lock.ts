@@ -9,6 +9,10 @@ import { mkdir, open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { PypaasError } from '../errors.ts'
 import { readIfThere } from './files.ts'
+import { startOf, uptime } from './processes.ts'
+
+/** Milliseconds by which the clocks of a lock file and of the process table may differ. */
+const CLOCK_SLACK = 1000
 
 /** Who holds a lock, for those who wait. Written into the lock file. */
 export interface Holder {
@@ -102,6 +106,19 @@ export async function isHeld(path: string): Promise<boolean> {
   const held = await tryLock(path, { what: 'a look', now: new Date(0) })
   await held?.release()
   return held === undefined
+}
+
+/**
+ * Whether the process that the lock file names is still at work: without asking the kernel for the lock, so that
+ * it costs nothing. When in doubt no; then {@link isHeld} knows.
+ */
+export async function isHolderAtWork(path: string): Promise<boolean> {
+  const holder = await holderOf(path)
+  const start = holder === undefined ? undefined : await startOf(holder.pid)
+  if (holder === undefined || start === undefined) return false
+  // A process that began after the lock was taken has the number of one that has gone.
+  const began = Date.now() - ((await uptime()) - start) * 1000
+  return began <= Date.parse(holder.since) + CLOCK_SLACK
 }
 
 /** Who holds the lock, as far as the lock file tells. */

@@ -5,13 +5,12 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Context } from '../../src/context.ts'
 import { countBefore, leaveQueue, placeOf, queueUp, takeTurn, type Place } from '../../src/deploy/queue.ts'
-import type { Order } from '../../src/deploy/deploy.ts'
 import { testContext } from '../support/context.ts'
 
 const main = { repo: 'web', branch: 'main' }
 
 function place(ctx: Context, commit: string): Place {
-  return placeOf(ctx, { commit: commit.repeat(40), by: `${commit}lice` } as Order)
+  return placeOf(ctx, { commit: commit.repeat(40), by: `${commit}lice` })
 }
 
 /** Three pushes that wait, in this order. */

@@ -2,21 +2,25 @@ import { buildCheckout } from '../../build/index.ts'
 import { runHook } from '../../hooks.ts'
 import { marked } from '../build-processes.ts'
 import { takeBuildSlot } from '../build-slot.ts'
+import type { Lock } from '../../system/lock.ts'
 import type { Phase } from './phase.ts'
 
 /** The builders, or the `build` hook in their place. */
 export const build: Phase = {
   heading: () => 'Building',
   async apply({ ctx, ref, order, report, signal, target }) {
-    const slot = await takeBuildSlot(ctx, `build of ${ref.repo} ${ref.branch}`, report, signal)
+    let slot: Lock | undefined
     try {
       await buildCheckout(marked(ctx, ref), target, order.branch.hooks.build, report, {
         signal,
         timeout: ctx.config.main.builds.timeout,
         cache: order.noCache !== true,
+        async onBegin() {
+          slot = await takeBuildSlot(ctx, `build of ${ref.repo} ${ref.branch}`, report, signal)
+        },
       })
     } finally {
-      await slot.release()
+      await slot?.release()
     }
   },
 }
