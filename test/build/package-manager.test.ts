@@ -102,7 +102,7 @@ describe('what is installed and how', () => {
 })
 
 describe('what cannot be reused', () => {
-  const lock = '{"packages":{"node_modules/a":{"resolved":"https://registry.npmjs.org/a/-/a-1.0.0.tgz"}}}'
+  const lock = '{"packages":{"node_modules/a":{"resolved":"https://packages.example/a/-/a-1.0.0.tgz"}}}'
   const why = (manifest: PackageJson, files = ['package-lock.json'], text = lock): string | undefined => {
     const seen = facts(manifest, files)
     return whyNotReusable(seen, installPlan(seen), text)
