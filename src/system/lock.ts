@@ -9,7 +9,7 @@ import { mkdir, open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { PypaasError } from '../errors.ts'
 import { readIfThere } from './files.ts'
-import { startOf, uptime } from './processes.ts'
+import { isAlive, startOf, uptime } from './processes.ts'
 
 /** Milliseconds by which the clocks of a lock file and of the process table may differ. */
 const CLOCK_SLACK = 1000
@@ -114,8 +114,10 @@ export async function isHeld(path: string): Promise<boolean> {
  */
 export async function isHolderAtWork(path: string): Promise<boolean> {
   const holder = await holderOf(path)
-  const start = holder === undefined ? undefined : await startOf(holder.pid)
-  if (holder === undefined || start === undefined) return false
+  // One that was killed and has not been waited for is still in the table.
+  if (holder === undefined || !(await isAlive(holder.pid))) return false
+  const start = await startOf(holder.pid)
+  if (start === undefined) return false
   // A process that began after the lock was taken has the number of one that has gone.
   const began = Date.now() - ((await uptime()) - start) * 1000
   return began <= Date.parse(holder.since) + CLOCK_SLACK
