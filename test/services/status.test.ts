@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -37,10 +38,14 @@ describe('the status of a release', () => {
     expect(since).toBeGreaterThanOrEqual(before)
     expect(since).toBeLessThanOrEqual(Date.now())
 
+    // supervise calls it up before its start has been counted; the pid is noted behind that.
+    await eventually('the count of its start', () =>
+      existsSync(join(ctx.paths.service(made, 'web', 0), 'pid')),
+    )
     sendSignal(status[0]?.pid ?? 0, 'SIGKILL')
     const after = await eventually('a restart of both', async () => {
       const found = await releaseStatus(ctx, made)
-      return (found[0]?.restarts ?? 0) > 0 && (found[2]?.restarts ?? 0) > 0 && found
+      return found[0]?.restarts === 1 && (found[2]?.restarts ?? 0) > 0 && found
     })
     expect(after[0]).toMatchObject({ runner: 'web', state: 'crashing' })
     expect(after[1]).toMatchObject({ pid: status[1]?.pid, state: 'up', restarts: 0 })
