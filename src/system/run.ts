@@ -3,9 +3,11 @@
  * for what the operator wrote (hooks, `cmd`) and is asked for by name.
  */
 import { setPriority } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { execa } from 'execa'
 import { PypaasError } from '../errors.ts'
 import { lastLines, type Output } from './output.ts'
+import { processTable } from './process-table.ts'
 
 export interface RunOptions {
   readonly cwd?: string
@@ -75,6 +77,7 @@ export async function stream(argv: readonly string[], output: Output, options: R
     }
     const result = await done
     const shown = program === 'sh' && args[0] === '-c' ? args.slice(1).join(' ') : argv.join(' ')
+    if (ended !== undefined) await groupGone(child.pid)
     if (ended === 'cancelled') throw new PypaasError('cancelled', `cancelled: ${shown}`)
     if (ended === 'timeout') {
       throw new PypaasError('failed', `\`${shown}\` did not end within ${options.timeout} seconds`, {
@@ -136,6 +139,12 @@ function lowerPriority(pid: number): void {
   } catch {
     // It has ended already.
   }
+}
+
+/** Its outputs end a moment before a process does; KILL has come by the end of the grace. */
+async function groupGone(leader: number | undefined): Promise<void> {
+  const deadline = performance.now() + (GRACE + 1) * 1000
+  while (processTable().some(({ group }) => group === leader) && performance.now() < deadline) await delay(5)
 }
 
 /** TERM to the group, then KILL. */
