@@ -12,6 +12,7 @@ import { liveReleaseName } from '../system/state.ts'
 import { lockBranch } from './branch-lock.ts'
 import { listRecords } from './journal.ts'
 import { pruneBranch, pruneHome } from './prune.ts'
+import { recoverBranch } from './recover.ts'
 import { retire } from './retire.ts'
 import { revert } from './revert.ts'
 import { sweep } from './sweep.ts'
@@ -58,6 +59,8 @@ export async function isUnsettled(ctx: Context, ref: BranchRef): Promise<boolean
 async function prune(ctx: Context, ref: BranchRef): Promise<void> {
   const held = await lockBranch(ctx, ref, `pruning of ${ref.repo} ${ref.branch}`, { output: silent })
   try {
+    // A command that found the branch locked by this has left to it what was cut short meanwhile.
+    await recoverBranch(ctx, ref)
     await pruneBranch(ctx, ref)
     await sweep(ctx, ref)
   } finally {

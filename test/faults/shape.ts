@@ -159,7 +159,9 @@ async function brokenFiles(home: string, files: readonly string[]): Promise<stri
       if (!file.endsWith('.json') || file.startsWith('config/')) return []
       try {
         const value = JSON.parse(await readFile(join(home, file), 'utf8')) as Partial<DeployRecord>
-        return file.includes('/deploys/') && value.result === 'running' ? [`${file} is running`] : []
+        return file.includes('/deploys/') && value.result === 'running'
+          ? [`${file} is running: ${value.error ?? 'no error'}`]
+          : []
       } catch (error) {
         return [`${file}: ${String(error)}`]
       }

@@ -8,7 +8,7 @@ import { liveRelease } from '../../src/system/state.ts'
 import { createApp, type App, type Result } from '../support/app.ts'
 import { domainWith } from '../support/apps.ts'
 import { temporaryDirectory } from '../support/context.ts'
-import { createHost, PYPAAS, run, type Host } from '../support/host.ts'
+import { createHost, leftovers, PYPAAS, run, type Host } from '../support/host.ts'
 import { startLoad, textsOf, type Load } from '../support/load.ts'
 import { answering, DOMAIN, repoWith, SOON } from '../support/web.ts'
 import { shapeOf, type Shape } from './shape.ts'
@@ -102,7 +102,11 @@ export async function faultSite(
   const live = async (): Promise<string> =>
     byCommit.get((await liveRelease(host.paths, MAIN))?.commit ?? '') ?? 'nothing'
   let whole: Shape | undefined
+  const handlers = async (): Promise<string[]> =>
+    (await leftovers(host.home)).filter((line) => line.endsWith(' ssh alice'))
   const recovered = async (): Promise<void> => {
+    // git need not wait for what it has heard the last of.
+    await expect.poll(handlers, SOON).toEqual([])
     const { status, stderr } = await host.pypaas('list')
     expect(stderr).toBe('')
     expect(status).toBe(0)

@@ -1,12 +1,13 @@
 /** A home as pyPaaS leaves it: its services under a svscan of the host, its files, its keys. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { appendFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { execa } from 'execa'
+import { setTimeout as delay } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
+import { leftovers, run, type Host } from './host.ts'
 import { answering } from './web.ts'
-import { run, type Host } from './host.ts'
 
 const DATE = '20160102_030405'
 
@@ -55,19 +56,22 @@ export async function authorizedByPyPaaS({ home, paths }: Host): Promise<void> {
 }
 
 /** The host's svscan, as daemontools-run starts it. Ended with the test, or by the function that it returns. */
-export async function startSvscan({ paths }: Host): Promise<() => Promise<void>> {
+export async function startSvscan({ home, paths }: Host): Promise<() => Promise<void>> {
   await mkdir(paths.services, { recursive: true })
   const svscan = spawn('svscan', [paths.services], { detached: true, stdio: 'ignore' })
   const ended = once(svscan, 'exit')
+  const supervises = async (): Promise<string[]> => {
+    const names = (await leftovers(home)).flatMap((line) => / supervise (\S+)$/.exec(line)?.[1] ?? [])
+    return names.map((name) => join(paths.services, name)).filter((path) => existsSync(path))
+  }
   const stop = async (): Promise<void> => {
     svscan.kill()
     await ended
-    const { stdout } = await execa('find', ['-L', paths.services, '-maxdepth', '2', '-name', 'supervise'])
-    const directories = stdout
-      .split('\n')
-      .filter(Boolean)
-      .map((path) => join(path, '..'))
-    if (directories.length > 0) await run('svc', ['-dx', ...directories])
+    // It may have started one the moment before, which has made nothing yet that could be told to end.
+    for (let left = await supervises(); left.length > 0; left = await supervises()) {
+      await run('svc', ['-dx', ...left])
+      await delay(20)
+    }
   }
   onTestFinished(stop)
   return stop
