@@ -1,15 +1,28 @@
 /**
- * Bundles pypaas into `dist/`: one small file that starts, and parts that are loaded when a command needs them.
- * The validators of the configuration are compiled here, because compiling them costs a command 150 ms.
+ * Bundles pypaas into `dist/`: a command is a process per push, and its start is much of what a push costs. So it
+ * is one file, with V8's compiled code of it, and the validators of the configuration are compiled here too.
  */
 import { build, stop } from 'esbuild'
 import Ajv from 'ajv'
 import standaloneCode from 'ajv/dist/standalone/index.js'
-import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
+import { Script } from 'node:vm'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+
+const bundling = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  minifySyntax: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+  // Native parts of ssh2, which does without them.
+  external: ['cpu-features', '*.node'],
+}
 
 /** The schemas, from their TypeScript source. */
 async function loadSchemas(directory) {
@@ -44,25 +57,73 @@ function compiledValidators({ schemas, validatorOptions }) {
   }
 }
 
+/** Large libraries that few commands need: files of their own, which are compiled when they are loaded. */
+const LIBRARIES = ['ssh2', 'yaml', 'pino']
+
+/** Has the libraries that lie beside the program loaded from there, by what imports them first. */
+const librariesBeside = {
+  name: 'libraries-beside',
+  setup({ onResolve, onLoad }) {
+    const namespace = 'beside'
+    onResolve({ filter: new RegExp(`^(${LIBRARIES.join('|')})$`) }, ({ path }) => ({ path, namespace }))
+    onLoad({ filter: /./, namespace }, ({ path }) => ({
+      contents: `module.exports = require('./libraries/${path}.js')`,
+    }))
+    onResolve({ filter: /./, namespace }, ({ path }) => ({ path, external: true }))
+  },
+}
+
+/** The command line program: one function of all of it, V8's compiled code of that, and the few lines that run it. */
+async function buildProgram(directory, loaded) {
+  const { outputFiles } = await build({
+    ...bundling,
+    entryPoints: [join(root, 'src/main.ts')],
+    outfile: join(directory, 'main.js'),
+    write: false,
+    format: 'cjs',
+    define: { 'import.meta.url': 'programUrl' },
+    plugins: [compiledValidators(loaded), librariesBeside],
+  })
+  await build({
+    ...bundling,
+    entryPoints: LIBRARIES,
+    outdir: join(directory, 'libraries'),
+    format: 'cjs',
+  })
+  const bundle = outputFiles[0].text.replace(/^#!.*/, '')
+  const url = 'const programUrl = require("node:url").pathToFileURL(__filename).href;'
+  // With its names for what CommonJS gives a module: parts that are imported when they are needed use them too.
+  const source = `(function (require, __filename) {const module = { exports: {} };${url}${bundle}\n})`
+  // It is read as Latin-1, which costs nothing.
+  if (/[^\x00-\x7f]/.test(source)) throw new Error('the bundle is not ASCII')
+  await writeFile(join(directory, 'main.js'), source)
+  await writeFile(join(directory, 'main.cache'), compiledCode(source, join(root, 'dist/main.js')))
+  await copyFile(join(root, 'tools/program.cjs'), join(directory, 'pypaas.js'))
+  await chmod(join(directory, 'pypaas.js'), 0o755)
+  await writeFile(join(directory, 'package.json'), '{ "type": "commonjs" }\n')
+}
+
+/** All functions, not only those that run at the start: a deploy is over before V8 would have compiled them. */
+function compiledCode(source, filename) {
+  setFlagsFromString('--no-lazy')
+  const script = new Script(source, { filename })
+  // V8 takes the code only under the flags that it was made with.
+  setFlagsFromString('--lazy')
+  return script.createCachedData()
+}
+
 /** Builds into a directory beside `dist/` and puts it in its place as a whole. */
 export async function buildAll() {
   const temporary = join(root, `dist.${process.pid}`)
   await rm(temporary, { recursive: true, force: true })
   await mkdir(join(temporary, 'schemas'), { recursive: true })
   const loaded = await loadSchemas(temporary)
+  await buildProgram(temporary, loaded)
   await build({
-    entryPoints: { pypaas: join(root, 'src/main.ts'), quickstart: join(root, 'src/quickstart.ts') },
-    outdir: temporary,
-    bundle: true,
-    splitting: true,
+    ...bundling,
+    entryPoints: [join(root, 'src/quickstart.ts')],
+    outfile: join(temporary, 'quickstart.mjs'),
     format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    minifySyntax: true,
-    legalComments: 'none',
-    logLevel: 'warning',
-    // Native parts of ssh2, which does without them.
-    external: ['cpu-features', '*.node'],
     // What comes from CommonJS packages expects these.
     define: { __filename: 'import.meta.filename', __dirname: 'import.meta.dirname' },
     banner: {
@@ -80,7 +141,6 @@ export async function buildAll() {
       `${JSON.stringify(loaded.schemas[name], null, 2)}\n`,
     )
   }
-  await chmod(join(temporary, 'pypaas.js'), 0o755)
   const former = join(root, `dist.${process.pid}.former`)
   await rename(join(root, 'dist'), former).catch(() => {})
   await rename(temporary, join(root, 'dist'))

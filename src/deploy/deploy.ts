@@ -7,6 +7,7 @@ import type { ReleaseRef } from '../paths.ts'
 import type { Release } from '../release.ts'
 import type { Lock } from '../system/lock.ts'
 import type { DeployKind } from './journal.ts'
+import type { Meanwhile } from './meanwhile.ts'
 import type { Report } from './report.ts'
 
 /** What is to be deployed, and for whom. */
@@ -51,6 +52,7 @@ export interface Deploy extends Undoable {
   readonly checkout: string
   /** The checkout with the environment of the branch, for builds and hooks. */
   readonly target: Target
+  readonly meanwhile: Meanwhile
   /** Made by the phase `release`. */
   release: Release | undefined
 }

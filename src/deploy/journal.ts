@@ -1,6 +1,6 @@
 /** The journal: one record a deploy, rewritten before and after each phase, and one log of what was shown. */
-import { rename, rm, writeFile } from 'node:fs/promises'
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
 import { fileName } from '../names.ts'
@@ -50,17 +50,18 @@ export interface DeployRecord extends ReleaseRef {
 
 /**
  * Writes a record. Atomic, but not waited for on the disk: after a power cut nothing of a deploy runs any
- * more, and recovery goes by what is live.
+ * more, and recovery goes by what is live. Synchronous: some 30 of these a deploy are a millisecond together, and
+ * 20 ms through the thread pool.
  */
-export async function writeRecord(paths: Paths, record: DeployRecord): Promise<void> {
+export function writeRecord(paths: Paths, record: DeployRecord): void {
   const path = recordFile(paths, record)
   mkdirSync(paths.deploys(record), { recursive: true })
   const temporary = temporaryBeside(path)
   try {
-    await writeFile(temporary, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 })
-    await rename(temporary, path)
+    writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 })
+    renameSync(temporary, path)
   } catch (error) {
-    await rm(temporary, { force: true })
+    rmSync(temporary, { force: true })
     throw error
   }
 }
@@ -83,31 +84,31 @@ export class Journal {
   async phase(name: string, work: () => Promise<void>): Promise<void> {
     const before = this.#record.phases
     const began = this.#now()
-    await this.#note({ phases: [...before, { name, began }] })
+    this.#note({ phases: [...before, { name, began }] })
     await work()
-    await this.#note({ phases: [...before, { name, began, ended: this.#now() }] })
+    this.#note({ phases: [...before, { name, began, ended: this.#now() }] })
   }
 
-  async switched(): Promise<void> {
-    await this.#note({ switched: true })
+  switched(): void {
+    this.#note({ switched: true })
   }
 
   /** Why it failed, while what it did could not all be taken back: recovery goes on with that. */
-  async undoing(error: string): Promise<void> {
-    await this.#note({ error })
+  undoing(error: string): void {
+    this.#note({ error })
   }
 
-  async end(result: Exclude<DeployResult, 'running'>, error?: string): Promise<void> {
-    await this.#note({ result, ended: this.#now(), ...(error === undefined ? {} : { error }) })
+  end(result: Exclude<DeployResult, 'running'>, error?: string): void {
+    this.#note({ result, ended: this.#now(), ...(error === undefined ? {} : { error }) })
   }
 
   #now(): string {
     return this.#ctx.now().toISOString()
   }
 
-  async #note(change: Partial<DeployRecord>): Promise<void> {
+  #note(change: Partial<DeployRecord>): void {
     this.#record = { ...this.#record, ...change }
-    await writeRecord(this.#ctx.paths, this.#record)
+    writeRecord(this.#ctx.paths, this.#record)
   }
 }
 

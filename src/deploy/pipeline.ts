@@ -12,6 +12,7 @@ import { onCancelRequest } from './cancel.ts'
 import type { Deploy, Order } from './deploy.ts'
 import { refuseIfFrozen } from './freeze.ts'
 import { deployLog, Journal, KEEP_DEPLOYS, pruneRecords, type DeployRecord } from './journal.ts'
+import { Meanwhile } from './meanwhile.ts'
 import { phases } from './phases/index.ts'
 import { planDeploy, type PhaseName } from './plan.ts'
 import { recoverBranch } from './recover.ts'
@@ -67,6 +68,7 @@ export async function runDeploy(
     target: { path: ctx.paths.checkout(ref, checkout), commit: order.commit, env: order.branch.env },
     staged: undefined,
     nginxLock: undefined,
+    meanwhile: new Meanwhile(),
     release: undefined,
   }
   try {
@@ -98,6 +100,7 @@ async function runPhases(deploy: Deploy): Promise<Release | undefined> {
   } catch (thrown) {
     const error = reasonOf(thrown, deploy.signal)
     report.failure(current ?? 'deploy', error)
+    await deploy.meanwhile.ended()
     // From the rename of SWITCH on nothing is undone, whatever fails after it.
     if ((await liveReleaseName(ctx.paths, ref)) === ref.release) return liveAllTheSame(deploy)
     const undone = await undoPhases(deploy, journal.record.phases)
@@ -105,7 +108,7 @@ async function runPhases(deploy: Deploy): Promise<Release | undefined> {
     report.warning(stillLive(deploy))
     await noting(deploy, async () => {
       if (!undone) return journal.undoing(error.message)
-      await journal.end(error.code === 'cancelled' ? 'cancelled' : 'failed', error.message)
+      journal.end(error.code === 'cancelled' ? 'cancelled' : 'failed', error.message)
       await noteFinished(ctx.paths, ref)
     })
     throw new PypaasError(error.code, `the deploy of ${ref.repo} ${ref.branch} failed: ${error.message}`, {
@@ -114,9 +117,10 @@ async function runPhases(deploy: Deploy): Promise<Release | undefined> {
     })
   }
   if (order.dryRun === true) {
+    await deploy.meanwhile.ended()
     await undoPhases(deploy, journal.record.phases)
     report.heading(`Dry run: all of it works (${report.elapsed}); nothing was changed`)
-    await journal.end('succeeded')
+    journal.end('succeeded')
     await noteFinished(ctx.paths, ref)
     return undefined
   }
@@ -138,7 +142,7 @@ function liveAllTheSame({ report, ref, release }: Deploy): Release | undefined {
 }
 
 /** What becomes of a deploy does not hang on its journal: what it does not say, recovery finds out. */
-async function noting({ ctx, ref }: Deploy, write: () => Promise<void>): Promise<void> {
+async function noting({ ctx, ref }: Deploy, write: () => Promise<void> | void): Promise<void> {
   try {
     await write()
   } catch (error) {

@@ -28,7 +28,7 @@ export async function revert(ctx: Context, failing: ReleaseRef, why: string): Pr
     if ((await liveReleaseName(ctx.paths, failing)) !== failing.release) return false
     const options = { output: silent, signal: new AbortController().signal }
     await rollBack(ctx, branch, record.former, { kind: 'revert', by: 'pypaas' }, options)
-    await writeRecord(ctx.paths, { ...record, result: 'reverted', error: why })
+    writeRecord(ctx.paths, { ...record, result: 'reverted', error: why })
     return true
   } catch (error) {
     ctx.log.error({ ...failing, error: messageOf(error) }, 'the former release could not be put back')

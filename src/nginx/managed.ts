@@ -36,6 +36,9 @@ export async function nginxRunning(ctx: Context): Promise<number | undefined> {
  * @throws PypaasError if it cannot start: which address is taken, or which file it refuses
  */
 export async function ensureNginx(ctx: Context): Promise<'running' | 'started'> {
+  // Without the lock at first: mostly there is nothing to do.
+  if ((await nginxRunning(ctx)) !== undefined && (await mainIsCurrent(ctx))) return 'running'
+  if (await runsAsItShould(ctx)) return 'running'
   const lockFile = ctx.paths.runFile('nginx-start.lock')
   return withLock(lockFile, { what: 'start of nginx', now: ctx.now() }, async () => {
     const changed = await writeMain(ctx)
@@ -50,13 +53,24 @@ export async function ensureNginx(ctx: Context): Promise<'running' | 'started'> 
   })
 }
 
+/** Whether it has all of its workers and needs no other main configuration: looked at without the lock, by every push. */
+async function runsAsItShould(ctx: Context): Promise<boolean> {
+  const master = await nginxRunning(ctx)
+  if (master === undefined || (await servingWorkersOf(master)).length < workerCount()) return false
+  const { main } = managedPaths(ctx)
+  return (await readIfThere(main)) === (await mainText(ctx, ctx.paths.nginxFiles))
+}
+
 /** The main configuration, as the files in force need it. Returns whether it was another. */
 async function writeMain(ctx: Context): Promise<boolean> {
-  const { main } = managedPaths(ctx)
-  const text = await mainText(ctx, ctx.paths.nginxFiles)
-  if ((await readIfThere(main)) === text) return false
-  await replaceFile(main, text)
+  if (await mainIsCurrent(ctx)) return false
+  await replaceFile(managedPaths(ctx).main, await mainText(ctx, ctx.paths.nginxFiles))
   return true
+}
+
+async function mainIsCurrent(ctx: Context): Promise<boolean> {
+  const { main } = managedPaths(ctx)
+  return (await readIfThere(main)) === (await mainText(ctx, ctx.paths.nginxFiles))
 }
 
 /** Lets requests end for a moment, then ends nginx in any case. */

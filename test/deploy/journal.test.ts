@@ -51,14 +51,14 @@ test('a phase is on record before and after it, and stays open if it throws', as
     { name: 'checkout', began: at(1), ended: at(2) },
     { name: 'build', began: at(3) },
   ])
-  await journal.end('failed', 'no')
+  journal.end('failed', 'no')
   expect(await kept()).toEqual({ ...journal.record, result: 'failed', error: 'no', ended: at(4) })
 })
 
 test('records and logs are for their owner only, and no record is ever half written', async () => {
   const ctx = await testContext()
-  await writeRecord(ctx.paths, record('1'))
-  await writeRecord(ctx.paths, record('1', { result: 'succeeded' }))
+  writeRecord(ctx.paths, record('1'))
+  writeRecord(ctx.paths, record('1', { result: 'succeeded' }))
   deployLog(ctx.paths, { ...main, release: '1' }).line('hello')
   const names = (await readdir(ctx.paths.deploys(main))).toSorted()
   expect(names).toEqual(['1.json', '1.log'])
@@ -71,7 +71,7 @@ test('the newest deploys are kept, and what is live however many have failed sin
   const ctx = await testContext()
   const names = ['1', '2', '3', '4', '5']
   for (const name of names) {
-    await writeRecord(ctx.paths, record(name))
+    writeRecord(ctx.paths, record(name))
     deployLog(ctx.paths, { ...main, release: name }).line('hello')
   }
   const left = await pruneRecords(ctx.paths, main, '2', 2)

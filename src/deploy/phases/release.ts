@@ -22,7 +22,7 @@ export const release: Phase = {
       env: order.branch.env,
       runners: runners.map((runner) => ({ ...runner, ports: ports.get(runner.name) ?? [] })),
     }
-    await writeRelease(ctx.paths, made)
+    deploy.meanwhile.begin(writeRelease(ctx.paths, made))
     deploy.release = made
   },
   async undo({ ctx, ref }) {

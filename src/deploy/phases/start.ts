@@ -15,7 +15,7 @@ import type { Phase } from './phase.ts'
 
 /** The release's processes, under a svscan of their own, and known to the host's svscan for after a reboot. */
 export const start: Phase = {
-  async apply({ ctx, ref, release, report, target }) {
+  async apply({ ctx, ref, release, report, target, meanwhile }) {
     if (release === undefined) return
     const processes = processesOf(release)
     if (processes.length === 0) return
@@ -26,7 +26,7 @@ export const start: Phase = {
       ...typeOf(runner).processEnv(runner, port),
     }))
     await startServices(ctx, ref)
-    await enlist(ctx, ref)
+    meanwhile.begin(enlist(ctx, ref))
   },
   async undo({ ctx, ref }) {
     await delist(ctx, ref)

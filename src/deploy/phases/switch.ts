@@ -10,6 +10,7 @@ export const nginx: Phase = {
   async apply(deploy) {
     const { ctx, ref, release, report, signal } = deploy
     if (release === undefined) return
+    await deploy.meanwhile.done()
     deploy.nginxLock = await lock(ctx.paths.runFile('nginx.lock'), {
       what: `deploy of ${ref.repo} ${ref.branch}`,
       now: ctx.now(),

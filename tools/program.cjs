@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// Becomes dist/pypaas.js: runs the bundle beside it with V8's compiled code of it, which spares every command the
+// compiling. Another version of node than that of the build passes over the compiled code, and compiles.
+'use strict'
+const { readFileSync } = require('node:fs')
+const { Script } = require('node:vm')
+
+const filename = `${__dirname}/main.js`
+const script = new Script(readFileSync(filename, 'latin1'), {
+  filename,
+  cachedData: readFileSync(`${__dirname}/main.cache`),
+})
+script.runInThisContext()(require, __filename)
