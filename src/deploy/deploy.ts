@@ -53,6 +53,8 @@ export interface Deploy extends Undoable {
   /** The checkout with the environment of the branch, for builds and hooks. */
   readonly target: Target
   readonly meanwhile: Meanwhile
+  /** By runner, claimed by the phase `preflight`. */
+  ports: Promise<ReadonlyMap<string, readonly number[]>>
   /** Made by the phase `release`. */
   release: Release | undefined
 }

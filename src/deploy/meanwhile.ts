@@ -1,8 +1,8 @@
 /** What has to be done by SWITCH, but need not be waited for before: writing to the disk while processes boot. */
 export class Meanwhile {
-  readonly #work: Promise<void>[] = []
+  readonly #work: Promise<unknown>[] = []
 
-  begin(work: Promise<void>): void {
+  begin(work: Promise<unknown>): void {
     // A failure is told by `done`, which may come later.
     work.catch(() => {})
     this.#work.push(work)

@@ -18,8 +18,11 @@ export interface HealthOptions {
   readonly url?: string | undefined
 }
 
-/** Longest pause between two looks at whether a port is open or a process lives, in seconds. */
-const LOOK = 0.01
+/**
+ * Pause between two looks at whether a port is open or a process lives, in milliseconds: a twentieth of the time
+ * that it has been up, so that nobody waits for long after a boot, nor is a long boot looked at all the time.
+ */
+const LOOK = { share: 1 / 20, shortest: 2, longest: 10 }
 /** Milliseconds until the kernel's table of sockets is read again. */
 const TABLE_AGAIN = 250
 
@@ -68,7 +71,6 @@ async function awaitProcess(
   const { health } = runner
   const directory = ctx.paths.service(release, runner.name, index)
   const deadline = performance.now() + health.timeout * 1000
-  const look = Math.min(health.interval, LOOK) * 1000
   const backend = port === undefined ? undefined : backendCheck(process, port, site, signal)
   let seen: { readonly pid: number; readonly at: number } | undefined
 
@@ -90,7 +92,8 @@ async function awaitProcess(
     if ((backend !== undefined || seen === undefined) && performance.now() >= deadline) {
       throw await neverHealthy(ctx, release, process, seen?.pid, backend?.answer())
     }
-    await delay(look, undefined, { signal })
+    const pause = Math.max(LOOK.shortest, Math.min(LOOK.longest, (now - (seen?.at ?? now)) * LOOK.share))
+    await delay(Math.min(health.interval * 1000, pause), undefined, { signal })
   }
 }
 

@@ -4,15 +4,32 @@ import { PypaasError } from '../../errors.ts'
 import { ensureNginx } from '../../nginx/managed.ts'
 import { systemNginxRuns } from '../../nginx/system.ts'
 import { ensureHostSvscan, hostSvscanRunning } from '../../services/host-svscan.ts'
+import { claimPorts, freePorts } from '../../ports.ts'
+import { typeOf } from '../../runners/index.ts'
+import type { Deploy } from '../deploy.ts'
 import type { Phase } from './phase.ts'
 
 /** What a deploy will need is there: looked at before the build, which may take minutes. */
 export const preflight: Phase = {
-  async apply({ ctx }) {
+  async apply(deploy) {
+    const { ctx } = deploy
     await checkDisk(ctx)
+    deploy.ports = portsFor(deploy)
     await checkServices(ctx)
     await checkNginx(ctx)
   },
+  async undo({ ctx, ref }) {
+    await freePorts(ctx, ref)
+  },
+}
+
+/** Claimed while git writes the checkout, and known before the build. */
+function portsFor({ ctx, ref, order, meanwhile }: Deploy): Deploy['ports'] {
+  const runners = [...order.branch.runners.values()]
+  const needs = runners.map((runner) => ({ runner: runner.name, count: typeOf(runner).portCount(runner) }))
+  const ports = claimPorts(ctx, ref, needs)
+  meanwhile.begin(ports)
+  return ports
 }
 
 async function checkDisk({ paths, config }: Context): Promise<void> {

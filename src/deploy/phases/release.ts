@@ -1,6 +1,4 @@
-import { claimPorts, freePorts } from '../../ports.ts'
 import type { Release } from '../../release.ts'
-import { typeOf } from '../../runners/index.ts'
 import { removeRelease, writeRelease } from '../../system/state.ts'
 import type { Phase } from './phase.ts'
 
@@ -8,9 +6,7 @@ import type { Phase } from './phase.ts'
 export const release: Phase = {
   async apply(deploy) {
     const { ctx, ref, order } = deploy
-    const runners = [...order.branch.runners.values()]
-    const needs = runners.map((runner) => ({ runner: runner.name, count: typeOf(runner).portCount(runner) }))
-    const ports = await claimPorts(ctx, ref, needs)
+    const ports = await deploy.ports
     const made: Release = {
       ...ref,
       ...(order.built?.origin === undefined ? {} : { origin: order.built.origin }),
@@ -20,13 +16,15 @@ export const release: Phase = {
       by: order.by,
       created: ctx.now().toISOString(),
       env: order.branch.env,
-      runners: runners.map((runner) => ({ ...runner, ports: ports.get(runner.name) ?? [] })),
+      runners: [...order.branch.runners.values()].map((runner) => ({
+        ...runner,
+        ports: ports.get(runner.name) ?? [],
+      })),
     }
     deploy.meanwhile.begin(writeRelease(ctx.paths, made))
     deploy.release = made
   },
   async undo({ ctx, ref }) {
     await removeRelease(ctx.paths, ref)
-    await freePorts(ctx, ref)
   },
 }
