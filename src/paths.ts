@@ -95,6 +95,10 @@ export function pathsOf(home: string) {
     unfinishedFile: (ref: ReleaseRef) =>
       at('run', 'unfinished', joinNames(ref.repo, ref.branch, ref.release)),
 
+    /** Moves of refs that are not over; see `deploy/moves.ts`. */
+    moves: at('run', 'moves'),
+    moveFile: ({ repo, branch }: BranchRef, id: string) => at('run', 'moves', joinNames(repo, branch, id)),
+
     run: at('run'),
     runFile: (name: string) => at('run', name),
     logs: at('logs'),

@@ -199,7 +199,7 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: 'deploy-detached',
-    arguments: '<repo> <branch> <commit> <from>',
+    arguments: '<repo> <branch> <commit> <move>',
     options: [
       ['--by <who>', 'who pushed'],
       ['--message <text>', 'for the journal'],

@@ -1,4 +1,5 @@
 /** Runs a parsed request: opens the context, loads the command, turns failures into two lines and a status. */
+import { readdir } from 'node:fs/promises'
 import type { Context } from '../context.ts'
 import { messageOf, PypaasError } from '../errors.ts'
 import { openContext, type HostOptions } from '../host.ts'
@@ -40,7 +41,10 @@ export async function runRequest(
 /** What is left of others must not keep a command from its own work. */
 async function recover(ctx: Context, session: Session): Promise<void> {
   try {
-    if ((await listDirectory(ctx.paths.unfinished)).length === 0) return
+    const { unfinished, moves } = ctx.paths
+    // What is half written of a move, too.
+    const left = [...(await listDirectory(unfinished)), ...(await readdir(moves).catch(() => []))]
+    if (left.length === 0) return
     const { recoverCutShort } = await import('../deploy/cut-short.ts')
     await recoverCutShort(ctx, (ref) => session.settleLater(ref))
   } catch (error) {

@@ -1,10 +1,11 @@
 /** Deploys that were cut short, of all branches: found and seen to by whatever command comes next. */
 import type { Context } from '../context.ts'
-import type { BranchRef, ReleaseRef } from '../paths.ts'
+import type { BranchRef } from '../paths.ts'
 import { tryLock } from '../system/lock.ts'
+import { branchesWithLostMoves } from './moves.ts'
 import { agreeWithLive, recoverBranch } from './recover.ts'
 import { isBeingSettled, isUnsettled } from './settle.ts'
-import { sweep } from './sweep.ts'
+import { sweep, sweepMoves } from './sweep.ts'
 import { listUnfinished } from './unfinished.ts'
 
 /**
@@ -13,7 +14,8 @@ import { listUnfinished } from './unfinished.ts'
  * @param settleLater ends former releases, without anyone waiting
  */
 export async function recoverCutShort(ctx: Context, settleLater: (ref: BranchRef) => void): Promise<void> {
-  const left: ReleaseRef[] = []
+  await sweepMoves(ctx)
+  const left: BranchRef[] = await branchesWithLostMoves(ctx)
   for (const note of await listUnfinished(ctx.paths)) {
     if (!(await isBeingSettled(ctx, note))) left.push(note)
   }
@@ -32,7 +34,7 @@ export async function recoverCutShort(ctx: Context, settleLater: (ref: BranchRef
 }
 
 /** Each branch once. */
-function branchesAmong(refs: readonly ReleaseRef[]): BranchRef[] {
+function branchesAmong(refs: readonly BranchRef[]): BranchRef[] {
   const branches = new Map(refs.map(({ repo, branch }) => [JSON.stringify([repo, branch]), { repo, branch }]))
   return [...branches.values()]
 }

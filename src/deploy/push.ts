@@ -13,6 +13,7 @@ import { liveRelease } from '../system/state.ts'
 import { lockForPush } from './branch-lock.ts'
 import type { Order } from './deploy.ts'
 import { refuseIfFrozen } from './freeze.ts'
+import { allowMove, endMove, finishMoves, settleMove, type Move } from './moves.ts'
 import { runDeploy, type DeployOptions } from './pipeline.ts'
 
 /** A branch that a push moves. */
@@ -20,14 +21,18 @@ export interface Pushed extends BranchRef {
   readonly commit: string
   /** Where it was when the push began; all zeros: nowhere. */
   readonly from: string
-  /** Of a deploy that has been done: held until the ref has moved too. Undefined: it is to be done detached. */
-  readonly lock: Lock | undefined
+  /** Of a deploy that has been done: held until the ref has moved too. */
+  readonly lock?: Lock
+  /** Of a deploy that is to be done detached. */
+  readonly move?: Move
   readonly options: PushOptions
 }
 
 export interface PushRun extends DeployOptions {
   /** What the client asked for with `git push -o`. */
   readonly pushOptions: readonly string[]
+  /** Pid of the git that moves the ref if it may. */
+  readonly git: number
 }
 
 /**
@@ -65,7 +70,9 @@ async function deployUpdate(
   const { message, dryRun, noCache } = asked
   if (asked.detach && !dryRun) {
     options.output.line(`-----> Detached: \`deploys attach ${ref.repo} ${ref.branch}\` follows the deploy`)
-    return { ...ref, commit: update.to, from: update.from, lock: undefined, options: asked }
+    // Of this process, until there is another one to deploy it.
+    const move = await allowMove(ctx, ref, update, options.git, process.pid)
+    return { ...ref, commit: update.to, from: update.from, move, options: asked }
   }
   // git looks it up while the lock is being taken.
   const subject = subjectOf(ctx, repo.name, update.to)
@@ -73,6 +80,7 @@ async function deployUpdate(
   const push = { kind: 'push' as const, branch, commit: update.to, by }
   const held = await lockForPush(ctx, ref, push, options)
   try {
+    await finishMoves(ctx, ref)
     const order: Order = {
       ...push,
       subject: await subject,
@@ -139,31 +147,30 @@ export async function agree(ctx: Context, pushed: readonly Pushed[]): Promise<vo
 }
 
 /**
- * The deploy of a push whose client did not want to wait. The branch has moved already, from `from`; if the
- * deploy fails, it goes back to where the live release came from.
+ * The deploy of a push whose client did not want to wait. The branch has moved already; if the deploy fails, it
+ * goes back to where the live release came from.
  */
 export async function deployDetached(
   ctx: Context,
   order: Order,
-  from: string,
+  move: Move,
   options: DeployOptions,
 ): Promise<void> {
   const ref = { repo: order.branch.repo, branch: order.branch.branch }
   let held: Lock | undefined
   try {
     held = await lockForPush(ctx, ref, order, options)
+    await finishMoves(ctx, ref)
     const live = await liveRelease(ctx.paths, ref)
-    if (live !== undefined && live.commit !== from) {
-      await refuseIfLost(ctx, ref, live.commit, { from, to: order.commit })
+    if (live !== undefined && live.commit !== move.from) {
+      await refuseIfLost(ctx, ref, live.commit, move)
     }
     await runDeploy(ctx, order, options)
     await setBranch(ctx, ref.repo, ref.branch, order.commit)
+    await endMove(ctx, move)
   } catch (error) {
-    // Another push may have moved it on meanwhile: then it is for that one to say where it ends.
-    if (await isAt(ctx, ref.repo, ref.branch, order.commit)) {
-      const live = await liveRelease(ctx.paths, ref)
-      await setBranch(ctx, ref.repo, ref.branch, live?.commit ?? (/^0+$/.test(from) ? undefined : from))
-    }
+    // Another push may have moved the branch on meanwhile: then it is for that one to say where it ends.
+    await settleMove(ctx, move)
     throw error
   } finally {
     await held?.release()

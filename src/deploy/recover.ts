@@ -8,16 +8,18 @@ import type { BranchRef } from '../paths.ts'
 import { silent } from '../system/output.ts'
 import { liveRelease, liveReleaseName, readRelease } from '../system/state.ts'
 import type { Undoable } from './deploy.ts'
+import { finishMoves, isAboutToMove, isDeployToCome } from './moves.ts'
 import { listRecords, logFile, writeRecord, type DeployRecord } from './journal.ts'
 import { Report } from './report.ts'
 import { routeTraffic } from './route.ts'
 import { undoPhases } from './undo.ts'
 import { listUnfinished, noteFinished } from './unfinished.ts'
 
-/** The branch's ref is where the live release came from. */
+/** The branch's ref is where the live release came from, unless git or a deploy is about to see to that. */
 export async function agreeWithLive(ctx: Context, ref: BranchRef): Promise<void> {
   const live = await liveRelease(ctx.paths, ref)
   if (live === undefined || (await isAt(ctx, ref.repo, ref.branch, live.commit))) return
+  if ((await isAboutToMove(ctx, ref)) || (await isDeployToCome(ctx, ref))) return
   await setBranch(ctx, ref.repo, ref.branch, live.commit)
 }
 
@@ -32,12 +34,13 @@ export async function recoverBranch(ctx: Context, ref: BranchRef): Promise<Deplo
     else if (!(await undo(ctx, record))) continue
     const ended = endOf(ctx, record, switched)
     await rm(ctx.paths.cancelFile(record), { force: true })
-    await writeRecord(ctx.paths, ended)
+    writeRecord(ctx.paths, ended)
     if (!switched) await noteFinished(ctx.paths, record)
     ctx.log.warn({ ...ref, release: record.release, result: ended.result }, 'recovered a deploy')
     recovered.push(ended)
   }
   await forgetUnbegun(ctx, ref)
+  await finishMoves(ctx, ref)
   return recovered
 }
 

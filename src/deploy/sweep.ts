@@ -42,6 +42,11 @@ export async function sweep(ctx: Context, ref: BranchRef): Promise<void> {
   await sweepLocks(ctx, ref)
 }
 
+/** Of moves that were killed before they were noted: no branch is known of them. */
+export async function sweepMoves({ paths }: Context): Promise<void> {
+  for (const name of await orphansIn(paths.moves)) await rm(join(paths.moves, name), { force: true })
+}
+
 /** Temporary names whose makers have gone. */
 async function orphansIn(directory: string): Promise<string[]> {
   return (await namesIn(directory)).filter((name) => {

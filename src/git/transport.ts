@@ -34,6 +34,8 @@ export interface AskedFor {
   readonly options: readonly string[]
   /** Lines for the client. */
   readonly output: Output
+  /** Pid of the git that moves the ref if it may. */
+  readonly git: number
   /** The client has gone. */
   readonly gone: AbortSignal
 }
@@ -45,7 +47,7 @@ export type Accept = (push: AskedFor) => Promise<number>
  * Serves a push to the bare repository at `path`.
  * @param maxPush bytes that the client may send at most
  * @param accept is asked for every ref, one after the other; its lines reach the client; it returns an exit status, 0 to accept
- * @returns git's exit status
+ * @returns git's exit status, and whether the client sent more than `maxPush`
  */
 export async function receivePack(
   ctx: Context,
@@ -53,7 +55,7 @@ export async function receivePack(
   maxPush: number,
   options: ServeOptions,
   accept: Accept,
-): Promise<number> {
+): Promise<{ readonly status: number; readonly tooLarge: boolean }> {
   const settings = [
     ['transfer.fsckObjects', 'true'],
     ['receive.maxInputSize', String(maxPush)],
@@ -68,17 +70,37 @@ export async function receivePack(
     // The checked-out branch of a bare repository is just what a clone begins with; a deletion is ours to refuse.
     ['receive.denyDeleteCurrent', 'ignore'],
   ].flatMap(([key, value]) => ['-c', `${key}=${value}`])
-  const child = start(ctx, [...settings, 'receive-pack', path], options, { PYPAAS_PUSH: '3' }, ['pipe'])
+  // What git refuses a pack for it tells the client in its own words. We hear of it in its trace.
+  const env = { PYPAAS_PUSH: '3', GIT_TRACE2_EVENT: '4', GIT_TRACE2_EVENT_BRIEF: '1' }
+  const child = start(ctx, [...settings, 'receive-pack', path], options, env, ['pipe', 'pipe'])
   const channel = child.stdio[3] as Duplex
+  const tooLarge = watchForSize(child.stdio[4] as Duplex)
   const gone = new AbortController()
   const leave = (): void => gone.abort(new PypaasError('cancelled', 'the client has gone'))
   // git notices a client that has gone, by what it sends to keep the connection alive, and ends before its hook has.
   child.once('exit', leave)
-  const answering = answer(channel, gone.signal, leave, accept)
+  const answering = answer(channel, child.pid ?? 0, gone.signal, leave, accept)
   const status = await ended(child, options)
   channel.destroy()
   await answering
-  return status
+  return { status, tooLarge: tooLarge() }
+}
+
+/** Reads the events of git and of the programs that it runs (git's technical documentation, api-trace2). */
+function watchForSize(trace: Duplex): () => boolean {
+  let seen = false
+  // An event is a line of some hundred bytes; what it says may come in two parts.
+  let rest = ''
+  trace.on('error', () => {})
+  trace.setEncoding('utf8').on('data', (text: string) => {
+    rest += text
+    seen ||= rest.includes('pack exceeds maximum allowed size')
+    rest = rest.slice(-100)
+  })
+  return () => {
+    trace.destroy()
+    return seen
+  }
 }
 
 /** Serves a fetch or clone of the bare repository at `path`. Returns git's exit status. */
@@ -90,7 +112,13 @@ export async function uploadPack(ctx: Context, path: string, options: ServeOptio
 const OPTION = 'option '
 
 /** Answers the hooks until git has ended. git and the hook hold the other end: if it closes, they have gone. */
-async function answer(channel: Duplex, gone: AbortSignal, leave: () => void, accept: Accept): Promise<void> {
+async function answer(
+  channel: Duplex,
+  git: number,
+  gone: AbortSignal,
+  leave: () => void,
+  accept: Accept,
+): Promise<void> {
   const output = streamOutput(channel)
   channel.on('error', () => {})
   channel.once('close', leave)
@@ -110,7 +138,7 @@ async function answer(channel: Duplex, gone: AbortSignal, leave: () => void, acc
       }
       const [ref = '', from = '', to = ''] = line.split(' ')
       const update = { ref, from, to }
-      output.line(`=${await accept({ update, options, output: shown, gone })}`)
+      output.line(`=${await accept({ update, options, output: shown, git, gone })}`)
     }
   } finally {
     // The hook must not wait for an answer that does not come.
@@ -123,7 +151,7 @@ function start(
   args: string[],
   { streams, protocol }: ServeOptions,
   env: Record<string, string>,
-  further: ['pipe'] | [],
+  further: readonly 'pipe'[],
 ): ChildProcess {
   const own: StdioOptions =
     streams === 'inherit' ? ['inherit', 'inherit', 'inherit'] : ['pipe', 'pipe', 'pipe']

@@ -14,6 +14,8 @@ export interface ProcessEntry {
   readonly parent: number
   readonly group: number
   readonly session: number
+  /** When it began, in seconds since the start of the host. */
+  readonly start: number
   /** As wait(2) gives it: status × 256, or the signal. Of an ended process only. */
   readonly waitStatus: number
 }
@@ -44,6 +46,8 @@ export function processEntry(pid: number): ProcessEntry | undefined {
     parent: Number(fields[1]),
     group: Number(fields[2]),
     session: Number(fields[3]),
+    // In ticks of a hundredth of a second on every Linux (USER_HZ).
+    start: Number(fields[19]) / 100,
     waitStatus: Number(fields[49] ?? 0),
   }
 }

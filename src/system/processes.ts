@@ -13,6 +13,22 @@ export async function isAlive(pid: number): Promise<boolean> {
   return stat !== undefined && stateOf(stat) !== 'Z'
 }
 
+/**
+ * What tells a process from all others, those of former boots of the host with the same pid included.
+ * Undefined: it is not there (a zombie is not).
+ */
+export async function identityOf(pid: number): Promise<string | undefined> {
+  const stat = await ofProcess(pid, 'stat')
+  if (stat === undefined || stateOf(stat) === 'Z') return undefined
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')
+  return [pid, afterName(stat)[19], boot.trim()].join(' ')
+}
+
+/** Whether the process of an identity (see {@link identityOf}) is still there. */
+export async function isThere(identity: string): Promise<boolean> {
+  return identity !== '' && (await identityOf(Number.parseInt(identity))) === identity
+}
+
 /** Children of a process. */
 export async function childrenOf(pid: number): Promise<number[]> {
   const text = await ofProcess(pid, `task/${pid}/children`)

@@ -1,4 +1,5 @@
 /** The entrance through the host's own sshd: no daemon is needed, each command is a process of its own. */
+import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -13,8 +14,8 @@ import { listDirectory } from '../../src/system/state.ts'
 const ref = { repo: 'web', branch: 'main' }
 
 /** A host without a daemon and without nginx: what runs there was started by pushes. */
-async function bareHost(): Promise<Host> {
-  const main = { ssh: undefined, nginx: { mode: 'none' } }
+async function bareHost(settings: object = {}): Promise<Host> {
+  const main = { ssh: undefined, nginx: { mode: 'none' }, ...settings }
   const host = await createHost(main, await safeDirectory())
   await host.configure('repos/web.yml', repoWith())
   return host
@@ -59,6 +60,17 @@ test('git pushes, clones, fetches and lists through sshd, without a daemon', asy
   // The release's own, and the host's svscan with the service that waits for a reboot.
   const own = ['multilog', 'node', 'supervise', 'supervise', 'svscan']
   await expect.poll(programs, SOON).toEqual([...own, 'flock', 'setlock', 'supervise', 'svscan'].toSorted())
+  expect(await host.stop()).toEqual([])
+})
+
+test('a push that is too large is told the limit, and where it is set', async () => {
+  const host = await bareHost({ git: { max_push: '100KiB' } })
+  const { app: workingCopy, url } = await openSshOf(host)
+  const app = await workingCopy({ 'large.txt': randomBytes(100_000).toString('hex') })
+  const { status, stderr } = await app.git('push', url('web'), 'main')
+  expect(status).not.toBe(0)
+  expect(stderr).toContain('pypaas: a push to this host may have 100 KiB, and this one has more')
+  expect(stderr).toContain('raise `git: {max_push: …}` in pypaas.yml on the host')
   expect(await host.stop()).toEqual([])
 })
 

@@ -111,6 +111,9 @@ test('a push that is too large, or holds a broken object, is refused', async () 
   await app.commit({ 'large.txt': randomBytes(200_000).toString('hex') })
   const large = await app.git('push', host.url('web'), 'main')
   expect(large.stderr).toContain('pack exceeds maximum allowed size')
+  const limit = 'pypaas: a push to this host may have 200 KiB, and this one has more'
+  const hint = 'push less at once, or raise `git: {max_push: …}` in pypaas.yml on the host'
+  expect(large.stderr).toContain(`${limit}\n        ${hint}`)
   expect(large.status).not.toBe(0)
   await app.git('reset', '-q', '--hard', head)
 

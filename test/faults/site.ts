@@ -34,12 +34,20 @@ export function faulty(fault: Fault): Record<string, string> {
   return { NODE_OPTIONS: `--import=${preload.href}`, PYPAAS_FAULT: JSON.stringify(fault) }
 }
 
+/** What else there is to say of a push. */
+export interface PushDetails {
+  /** Options of git-push(1). */
+  readonly options?: readonly string[]
+  /** What goes where; default: the branch `main`. */
+  readonly refspec?: string
+}
+
 export interface FaultSite {
   readonly host: Host
   readonly app: App
   readonly load: Load
   /** Commits an app that answers with `text`, and pushes it through a handler of its own, as OpenSSH starts it. */
-  readonly push: (text: string, fault?: Fault) => Promise<Result>
+  readonly push: (text: string, fault?: Fault, options?: PushDetails) => Promise<Result>
   /** Runs pypaas, with a fault. */
   readonly pypaas: (fault: Fault, ...args: string[]) => Promise<Result>
   /** Text of the version that is live. */
@@ -88,11 +96,12 @@ export async function faultSite(
   if (daemon) await host.serve()
   const texts = new Set(['first'])
   const byCommit = new Map([[(await app.git('rev-parse', 'HEAD')).stdout, 'first']])
-  const push = async (text: string, fault?: Fault): Promise<Result> => {
+  const push = async (text: string, fault?: Fault, details: PushDetails = {}): Promise<Result> => {
+    const { options = [], refspec = 'main' } = details
     byCommit.set(await app.commit({ 'server.mjs': answering(text) }), text)
     if (fault !== undefined && daemon) await host.serve(faulty({ command: 'serve', ...fault }))
     else if (fault !== undefined) await writeFile(faultFile, JSON.stringify({ command: 'ssh', ...fault }))
-    const result = await app.git('push', '--force', url, 'main')
+    const result = await app.git('push', '--force', ...options, url, refspec)
     await rm(faultFile, { force: true })
     return result
   }

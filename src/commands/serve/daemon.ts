@@ -2,10 +2,12 @@
  * The daemon behind `serve`: the embedded SSH server, and, where they are managed, svscan and nginx kept
  * running. They and the apps outlive it: the next daemon finds them and goes on.
  */
+import { setMaxListeners } from 'node:events'
 import { runSshCommand } from '../run-ssh-command.ts'
 import { preload } from './preload.ts'
 import type { Session } from '../command.ts'
 import type { Context } from '../../context.ts'
+import { branchesWithLostMoves } from '../../deploy/moves.ts'
 import { recoverBranch } from '../../deploy/recover.ts'
 import { routeTraffic } from '../../deploy/route.ts'
 import { settle } from '../../deploy/settle.ts'
@@ -27,6 +29,8 @@ import { listBranches } from '../../system/state.ts'
 const SETTLE_TIMEOUT = 20
 /** Milliseconds between two looks at whether svscan and nginx still run. */
 const LOOK = 2000
+/** Milliseconds for which work in the background may use the configuration that other such work has read. */
+const SHARED = 1000
 
 export interface Daemon {
   /** Where the embedded SSH server listens, if it does. */
@@ -57,6 +61,8 @@ export async function startDaemon(ctx: Context, options: DaemonOptions): Promise
   )
   // What it leaves undone, the next command or daemon does.
   const closing = new AbortController()
+  // Every branch that is being settled listens to it.
+  setMaxListeners(0, closing.signal)
   const background = new Set<Promise<void>>()
   const later = (what: string, work: () => Promise<unknown>): void => {
     const running = work()
@@ -71,8 +77,9 @@ export async function startDaemon(ctx: Context, options: DaemonOptions): Promise
     await recoverAll(ctx, (ref) => later('settle', () => settle(ctx, ref, closing.signal)))
     await keepRunning(ctx)
     await routeTraffic(ctx, warnings(ctx))
+    const present = sharedContexts(ctx)
     const ssh = await startSsh(ctx, options, (ref) =>
-      later('settle', async () => settle(await reopened(ctx), ref, closing.signal)),
+      later('settle', async () => settle(await present(), ref, closing.signal)),
     )
     let looking = false
     const timer = setInterval(() => {
@@ -134,6 +141,21 @@ function warnings(ctx: Context): Output {
   return { line: (text) => ctx.log.warn({}, text) }
 }
 
+/**
+ * Opens contexts for work in the background. Those of the same second are one: each holds the configuration of all
+ * branches for as long as a release is watched, which adds up when hundreds are deployed in a row.
+ */
+function sharedContexts(ctx: Context): () => Promise<Context> {
+  let shared: Promise<Context> | undefined
+  let opened = Number.NEGATIVE_INFINITY
+  return () => {
+    if (shared !== undefined && performance.now() - opened < SHARED) return shared
+    opened = performance.now()
+    shared = reopened(ctx)
+    return shared
+  }
+}
+
 /** The context with the configuration as it is by now. */
 function reopened(ctx: Context): Promise<Context> {
   return openContext({ home: ctx.paths.home, config: ctx.config.dir, log: ctx.log, unconfigured: false })
@@ -141,7 +163,8 @@ function reopened(ctx: Context): Promise<Context> {
 
 /** Deploys that were cut short are finished or undone; a branch that is being deployed right now is left alone. */
 async function recoverAll(ctx: Context, settleLater: (ref: BranchRef) => void): Promise<void> {
-  for (const ref of await listBranches(ctx.paths)) {
+  // The second may have no state yet.
+  for (const ref of [...(await listBranches(ctx.paths)), ...(await branchesWithLostMoves(ctx))]) {
     try {
       const held = await lock(ctx.paths.branchLock(ref), { what: 'recovery', now: ctx.now(), wait: 0 })
       try {
