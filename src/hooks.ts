@@ -50,7 +50,11 @@ function ofStage({ stage, timeout }: HookOptions, end: number | undefined, error
   if (!(error instanceof PypaasError)) return error
   const late = error.code === 'failed' && end !== undefined && performance.now() >= end
   const message = late ? `its commands did not end within ${timeout} seconds` : error.message
-  return new PypaasError(error.code, `hook ${stage}: ${message}`, { cause: error, output: error.output })
+  return new PypaasError(error.code, `hook ${stage}: ${message}`, {
+    cause: error,
+    output: error.output,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  })
 }
 
 /** A command as the output shows it: the way a shell with a prompt would. */

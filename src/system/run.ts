@@ -2,7 +2,9 @@
  * Runs programs. argv goes in as an array, never through a shell; `sh -c` is
  * for what the operator wrote (hooks, `cmd`) and is asked for by name.
  */
+import { existsSync } from 'node:fs'
 import { setPriority } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { execa } from 'execa'
 import { PypaasError } from '../errors.ts'
@@ -17,10 +19,14 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined
   /** Seconds. */
   readonly timeout?: number | undefined
-  /** At a lower priority, so that what serves requests goes first. */
+  /** At a lower priority for the processor and the disk, so that what serves requests goes first. */
   readonly background?: boolean
 }
 
+/** Of util-linux. Becomes the program that it is given, so that it costs no process. */
+const IONICE = '/usr/bin/ionice'
+/** The idle class: the disk's time that nobody else wants. A system that knows no classes runs it all the same. */
+const IDLE = ['-t', '-c', '3']
 /** Niceness of builds (nice(2)): a tenth of the processor time of what serves, if both want it. */
 const NICE = 10
 /** Seconds between TERM and KILL for a program that is cancelled. */
@@ -37,8 +43,9 @@ const TAIL = 20
  */
 export async function stream(argv: readonly string[], output: Output, options: RunOptions): Promise<void> {
   const [program = '', ...args] = argv
+  const [started = '', ...given] = options.background === true ? atIdleDisk(argv, options.env) : argv
   const tail = lastLines(TAIL)
-  const child = execa(program, args, {
+  const child = execa(started, given, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: options.env,
     extendEnv: false,
@@ -129,10 +136,33 @@ function failure(shown: string, result: Failed, output: readonly string[]): Pypa
       : result.signal !== undefined
         ? `was ended by ${result.signal}`
         : `could not be run (${result.code ?? 'unknown error'})`
-  return new PypaasError('failed', `\`${shown}\` ${how}`, { cause: result.cause, output })
+  const hint = ranOutOfMemory(result, output) ? OUT_OF_MEMORY : undefined
+  return new PypaasError('failed', `\`${shown}\` ${how}`, {
+    cause: result.cause,
+    output,
+    ...(hint === undefined ? {} : { hint }),
+  })
 }
 
-/** Children inherit it; the kernel derives the I/O priority from it as well (ioprio_set(2)). */
+const OUT_OF_MEMORY =
+  'it looks as if the host is out of memory (`dmesg` tells): end something, add memory or swap, or lower `builds: {parallel: …}`'
+/** What the C library, V8 and Python say. */
+const NO_MEMORY = /cannot allocate memory|heap out of memory|\bENOMEM\b|\bMemoryError\b/i
+
+/** KILL, which we send only on the way to another failure, is how the kernel makes room; a shell makes 137 of it. */
+function ranOutOfMemory({ exitCode, signal }: Failed, output: readonly string[]): boolean {
+  return signal === 'SIGKILL' || exitCode === 128 + 9 || output.some((line) => NO_MEMORY.test(line))
+}
+
+/** The program by way of ionice(1), where that is there. It could not tell that a program is missing. */
+function atIdleDisk(argv: readonly string[], env: RunOptions['env']): readonly string[] {
+  const [program = ''] = argv
+  const directories = program.includes('/') ? [''] : (env['PATH'] ?? '').split(':')
+  const there = directories.some((directory) => existsSync(join(directory, program)))
+  return there && existsSync(IONICE) ? [IONICE, ...IDLE, ...argv] : argv
+}
+
+/** Children inherit it. */
 function lowerPriority(pid: number): void {
   try {
     setPriority(pid, NICE)

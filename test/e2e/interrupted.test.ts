@@ -1,7 +1,7 @@
 /** Deploys that are cut short: the client goes away, or the daemon is killed. */
 import { listRecords } from '../../src/deploy/journal.ts'
 import { expect, test } from 'vitest'
-import { begun, holding } from '../support/hold.ts'
+import { begun, holding, release } from '../support/hold.ts'
 import { tracesOf } from '../support/traces.ts'
 import { answering, DOMAIN, liveSite, SOON } from '../support/web.ts'
 
@@ -26,6 +26,23 @@ test('a push whose client is killed is cancelled, undone, and leaves nothing beh
   await expect.poll(() => tracesOf(host), SOON).toEqual(before)
   expect((await app.git('ls-remote', host.url('web'))).stdout).toBe(refs)
   expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: 'one' })
+  expect(await host.stop()).toEqual([])
+})
+
+test('a push whose client is killed after the switch ends well without it', async () => {
+  const { host, app, configure } = await liveSite()
+  await configure({ hooks: { after_deploy: holding('after') } })
+  const commit = await app.commit({ 'server.mjs': answering('two') })
+  const push = app.start('push', host.url('web'), 'main')
+  await begun(host, 'after')
+  push.kill()
+  await push.ended
+  await release(host, 'after')
+  await expect.poll(async () => (await listRecords(host.paths, main)).at(-1)?.result, SOON).toBe('succeeded')
+  const ref = async (): Promise<string> => (await app.git('ls-remote', host.url('web'), 'main')).stdout
+  await expect.poll(ref, SOON).toBe(`${commit}\trefs/heads/main`)
+  expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: 'two' })
+  expect((await host.pypaas('status')).status).toBe(0)
   expect(await host.stop()).toEqual([])
 })
 

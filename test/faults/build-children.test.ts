@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { workersIn } from '../support/traces.ts'
 import { leftovers } from '../support/host.ts'
 import { begun, holding } from '../support/hold.ts'
-import { answering, repoWith, SOON } from '../support/web.ts'
+import { answering, DOMAIN, liveSite, repoWith, SOON } from '../support/web.ts'
 import { expectServed, faultSite } from './site.ts'
 
 test('one command ends what a killed build has left, what is detached from it included', async () => {
@@ -28,5 +28,27 @@ test('one command ends what a killed build has left, what is detached from it in
   await expect.poll(async () => (await building()).length, SOON).toBe(1)
   expect(await site.live()).toBe('first')
   await expectServed(site)
+  expect(await host.stop()).toEqual([])
+})
+
+/** Leaves two processes in the background, one in a session of its own. */
+function leaving(seconds: number): string {
+  return `sleep ${seconds} >/dev/null 2>&1 & setsid sleep ${seconds + 100} >/dev/null 2>&1 &`
+}
+
+test('what a hook before the switch leaves in the background ends with its phase, and what after_deploy leaves stays', async () => {
+  const { host, push, configure } = await liveSite()
+  const stages = ['before_build', 'build', 'after_build', 'maintenance', 'after_deploy']
+  await configure({ hooks: Object.fromEntries(stages.map((stage, at) => [stage, leaving(1001 + at)])) })
+  const { status, stderr } = await push({ 'server.mjs': answering('two') })
+  expect(status, stderr).toBe(0)
+  expect(stderr.match(/ended what was left running in the background: /g)).toHaveLength(4)
+  const sleeping = async (): Promise<string[]> =>
+    (await workersIn(host.home, [host.paths.checkouts])).filter((line) => line.includes(' sleep '))
+  const left = await sleeping()
+  expect(left.map((line) => line.replace(/^\d+ /, '')).toSorted()).toEqual(['sleep 1005', 'sleep 1105'])
+  expect((await host.get(DOMAIN)).body).toBe('two')
+  for (const line of left) process.kill(Number.parseInt(line), 'SIGTERM')
+  await expect.poll(sleeping, SOON).toEqual([])
   expect(await host.stop()).toEqual([])
 })

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { lastLines } from '../../src/system/output.ts'
 import { isAlive } from '../../src/system/processes.ts'
@@ -20,6 +22,18 @@ test('a failure tells the status and the last lines', async () => {
   await expect(failing).rejects.toHaveProperty('output.0', '81')
 })
 
+test('a program that the kernel ends for want of memory, or that says so, is told apart', async () => {
+  const killed = ['kill -9 $$', "sh -c 'kill -9 $$'; exit $?", 'echo "node: Cannot allocate memory"; exit 1']
+  for (const command of killed) {
+    await expect(stream(['sh', '-c', command], lastLines(0), { env }), command).rejects.toMatchObject({
+      hint: expect.stringContaining('out of memory') as string,
+    })
+  }
+  await expect(stream(['sh', '-c', 'exit 1'], lastLines(0), { env })).rejects.toMatchObject({
+    hint: undefined,
+  })
+})
+
 test('a program that is not there is named', async () => {
   await expect(capture(['no-such-program'], { env })).rejects.toMatchObject({
     message: 'cannot run `no-such-program`: the program or its directory is not there',
@@ -33,6 +47,20 @@ test('what a program leaves in the background does not hold it up', async () => 
   expect(first).toBe('a')
   process.kill(Number(pid))
 })
+
+test.skipIf(!existsSync('/usr/bin/ionice'))(
+  'in the background a program gives way to others, also at the disk, and so does what it starts',
+  async () => {
+    const output = lastLines(10)
+    await stream(['sh', '-c', "ionice -p $$; sh -c 'ionice -p $$'"], output, { env, background: true })
+    await stream(['sh', '-c', 'ionice -p $$'], output, { env })
+    const usual = execFileSync('ionice', ['-p', String(process.pid)], { encoding: 'utf8' }).trim()
+    expect(output.lines).toEqual(['idle', 'idle', usual])
+    await expect(stream(['no-such-program'], output, { env, background: true })).rejects.toMatchObject({
+      message: 'cannot run `no-such-program`: the program or its directory is not there',
+    })
+  },
+)
 
 test('cancelling ends the whole process group', async () => {
   const cancel = new AbortController()

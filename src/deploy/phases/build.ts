@@ -1,6 +1,7 @@
 import { buildCheckout } from '../../build/index.ts'
+import type { Context } from '../../context.ts'
 import { runHook } from '../../hooks.ts'
-import { marked } from '../build-processes.ts'
+import { withoutTrace } from '../build-processes.ts'
 import { takeBuildSlot } from '../build-slot.ts'
 import type { Lock } from '../../system/lock.ts'
 import type { Phase } from './phase.ts'
@@ -10,8 +11,8 @@ export const build: Phase = {
   heading: () => 'Building',
   async apply({ ctx, ref, order, report, signal, target }) {
     let slot: Lock | undefined
-    try {
-      await buildCheckout(marked(ctx, ref), target, order.branch.hooks.build, report, {
+    const buildIn = (inside: Context): Promise<void> =>
+      buildCheckout(inside, target, order.branch.hooks.build, report, {
         signal,
         timeout: ctx.config.main.builds.timeout,
         cache: order.noCache !== true,
@@ -19,6 +20,8 @@ export const build: Phase = {
           slot = await takeBuildSlot(ctx, `build of ${ref.repo} ${ref.branch}`, report, signal)
         },
       })
+    try {
+      await withoutTrace(ctx, ref, report, buildIn, () => slot !== undefined)
     } finally {
       await slot?.release()
     }
@@ -30,11 +33,13 @@ export function hookPhase(stage: 'before_build' | 'after_build'): Phase {
   return {
     heading: () => `Running the ${stage} hook`,
     async apply({ ctx, ref, order, report, signal, target }) {
-      await runHook(marked(ctx, ref), order.branch.hooks[stage], target, report, {
-        stage,
-        signal,
-        timeout: ctx.config.main.builds.timeout,
-      })
+      await withoutTrace(ctx, ref, report, (inside) =>
+        runHook(inside, order.branch.hooks[stage], target, report, {
+          stage,
+          signal,
+          timeout: ctx.config.main.builds.timeout,
+        }),
+      )
     },
   }
 }

@@ -4,7 +4,7 @@ import { awaitDrained } from '../../nginx/drain.ts'
 import { portsInFiles } from '../../nginx/upstreams.ts'
 import { portsOf } from '../../release.ts'
 import { pauseProcesses, resumeProcesses } from '../../services/pause.ts'
-import { endBuild, marked } from '../build-processes.ts'
+import { endBuild, withoutTrace } from '../build-processes.ts'
 import { routeTraffic } from '../route.ts'
 import type { Phase } from './phase.ts'
 
@@ -30,11 +30,13 @@ export const maintenance: Phase = {
       })
       await pauseProcesses(ctx, former)
     }
-    await runHook(marked(ctx, ref), order.branch.hooks.maintenance, target, report, {
-      stage: 'maintenance',
-      signal,
-      timeout: ctx.config.main.builds.timeout,
-    })
+    await withoutTrace(ctx, ref, report, (inside) =>
+      runHook(inside, order.branch.hooks.maintenance, target, report, {
+        stage: 'maintenance',
+        signal,
+        timeout: ctx.config.main.builds.timeout,
+      }),
+    )
   },
   async undo({ ctx, ref, former, report }) {
     // A migration that has outlived its deploy must not go on beside the former release.
