@@ -2,6 +2,8 @@
 import type { Context } from '../context.ts'
 import { frozen, type Frozen } from '../deploy/freeze.ts'
 import { listRecords } from '../deploy/journal.ts'
+import { listUnfinished } from '../deploy/unfinished.ts'
+import type { BranchRef } from '../paths.ts'
 import type { Release } from '../release.ts'
 import { lastLogLines } from '../services/logs.ts'
 import { releaseStatus, type ProcessStatus } from '../services/status.ts'
@@ -19,6 +21,15 @@ interface BranchStatus {
   readonly release: string | null
   /** Who froze the branch; since: ISO 8601, UTC. */
   readonly frozen: Frozen | null
+  /** The deploy at work. */
+  readonly deploying: {
+    release: string
+    by: string
+    phase: string
+    since: string
+    /** Processes of the live release are stopped for it, on purpose. */
+    stops: boolean
+  } | null
   /** The deploy that failed after it was live, if the former release was put back because of it. */
   readonly reverted: { release: string; by: string; why: string; former: string } | null
   readonly processes: readonly (ProcessStatus & {
@@ -37,6 +48,7 @@ export async function run({ ctx, args, json, out }: Invocation): Promise<number>
       branch,
       release: live?.release ?? null,
       frozen: (await frozen(ctx, { repo, branch })) ?? null,
+      deploying: await deployAt(ctx, { repo, branch }),
       reverted: live === undefined ? null : await revertedFor(ctx, live),
       processes: live === undefined ? [] : await processesWithLines(ctx, live),
     })
@@ -59,6 +71,18 @@ async function revertedFor(ctx: Context, live: Release): Promise<BranchStatus['r
   return { release, by, why, former: live.origin }
 }
 
+/** The journal is read only while the branch has a deploy that is not over. */
+async function deployAt(ctx: Context, ref: BranchRef): Promise<BranchStatus['deploying']> {
+  const notes = await listUnfinished(ctx.paths)
+  if (!notes.some(({ repo, branch }) => repo === ref.repo && branch === ref.branch)) return null
+  const running = (await listRecords(ctx.paths, ref)).findLast(({ result }) => result === 'running')
+  const at = running?.phases.at(-1)
+  if (running === undefined || at === undefined) return null
+  const stopping = running.phases.some(({ name }) => name === 'maintenance' || name === 'stop_first')
+  const stops = stopping && running.former !== undefined && !running.switched
+  return { release: running.release, by: running.by, phase: at.name, since: at.began, stops }
+}
+
 async function processesWithLines(ctx: Context, live: Release): Promise<BranchStatus['processes']> {
   const processes = await releaseStatus(ctx, live)
   return Promise.all(
@@ -71,7 +95,7 @@ async function processesWithLines(ctx: Context, live: Release): Promise<BranchSt
 }
 
 function describe(status: BranchStatus, now: Date): string[] {
-  const { repo, branch, release, frozen: frost, reverted, processes } = status
+  const { repo, branch, release, frozen: frost, deploying, reverted, processes } = status
   const rows = processes.map(({ runner, index, state, pid, port, since, restarts }) => [
     `${runner}-${index}`,
     state,
@@ -82,6 +106,7 @@ function describe(status: BranchStatus, now: Date): string[] {
   ])
   const shown = [
     ...(frost === null ? [] : [`frozen by ${frost.by} since ${frost.since}: ${frost.why}`]),
+    ...(deploying === null ? [] : [describeDeploy(deploying, now)]),
     ...(reverted === null
       ? []
       : [
@@ -93,4 +118,13 @@ function describe(status: BranchStatus, now: Date): string[] {
     ]),
   ]
   return [`${repo} ${branch}: ${release ?? 'not deployed yet'}`, ...shown.map((line) => `    ${line}`)]
+}
+
+function describeDeploy(
+  { release, by, phase, since, stops }: NonNullable<BranchStatus['deploying']>,
+  now: Date,
+): string {
+  const at = `${phase} for ${duration(now.getTime() - Date.parse(since))}`
+  const down = stops ? ', former processes are stopped for it' : ''
+  return `being deployed: ${release} by ${by}, at ${at}${down}`
 }

@@ -106,32 +106,48 @@ function locationsOf(
   templates: Templates,
 ): LocationText[] {
   const matches = new Set(locations.map(({ path }) => matchText(matchOf(path))))
-  return locations.flatMap(({ path, answer, extra }) => {
+  // The operator's own page stands.
+  const paged = server.some(({ name, args }) => name === 'error_page' && args.includes('502'))
+  const alone = !paged && locations.some(({ answer }) => answer.kind === 'proxy' && answer.alone === true)
+  const unavailable: LocationText = {
+    match: '@pypaas_unavailable',
+    directives: directivesOf(fill(templates.location, { unavailable: true })),
+    extra: NOTHING,
+  }
+  const made = locations.flatMap(({ path, answer, extra }) => {
     const own = directivesOf(extra.text)
     const location = (match: Match, what: object): LocationText => {
       const ours = without(directivesOf(fill(templates.location, what)), own)
-      const repeated = inherited(server, [...ours, ...own])
+      // One page of a location's own, and nginx forgets those of the server.
+      const paging = ours.some(({ name }) => name === 'error_page')
+      const pages = paging ? server.filter(({ name }) => name === 'error_page') : []
+      const repeated = [...inherited(server, [...ours, ...own]), ...pages]
       return { match: matchText(match), directives: [...ours, ...repeated], extra }
     }
     const match = matchOf(path)
     const mounted = answer.kind === 'files' && isPrefix(match) && !match.path.endsWith('/')
-    if (!mounted) return [location(match, contentOf(match, answer))]
+    if (!mounted) return [location(match, contentOf(match, answer, paged))]
     // Files below `/public`: an alias without the slash at its end would let `/public../` out of the directory.
     const exact = matchOn('=', match.path)
     const below = matchOn(match.modifier, `${match.path}/`)
     const redirect = nginxQuote(encodeURI(below.path), '$is_args$args')
     return [
       ...(matches.has(matchText(exact)) ? [] : [{ ...location(exact, { redirect }), extra: NOTHING }]),
-      ...(matches.has(matchText(below)) ? [] : [location(below, contentOf(below, answer))]),
+      ...(matches.has(matchText(below)) ? [] : [location(below, contentOf(below, answer, paged))]),
     ]
   })
+  return alone ? [...made, unavailable] : made
 }
 
-/** What `location.mustache` wants. */
-function contentOf(match: Match, answer: Answer): object {
+/**
+ * What `location.mustache` wants.
+ * @param paged whether there is another page for a process that does not answer
+ */
+function contentOf(match: Match, answer: Answer, paged: boolean): object {
   if (answer.kind === 'unavailable') return { unavailable: true }
   if (answer.kind === 'proxy') {
-    return { [answer.protocol]: { upstream: answer.upstream, path: answer.path } }
+    const { protocol, upstream, path, alone } = answer
+    return { [protocol]: { upstream, path }, alone: alone === true && !paged }
   }
   const directory = answer.subdirectory === '' ? answer.root : `${answer.root}/${answer.subdirectory}`
   // A prefix is cut off; an exact or a matching path is one below the directory.

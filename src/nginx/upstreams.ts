@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { joinNames } from '../names.ts'
 import type { BranchRef } from '../paths.ts'
-import type { Release } from '../release.ts'
+import type { Release, ReleaseRunner } from '../release.ts'
 import { typeOf } from '../runners/index.ts'
 import type { PortMap } from './dictionary.ts'
 import { directivesOf } from './directives.ts'
@@ -86,9 +86,15 @@ export function shapeOf({ release, maintenance, root }: LiveBranch): string {
       serving,
       extra: 'nginxExtraConfig' in runner ? runner.nginxExtraConfig : '',
       ports: inMemory && runner.ports.length > 0 ? 'in memory' : runner.ports,
+      ...(isAlone(runner) ? { alone: true } : {}),
     }
   })
   return digest({ maintenance, root, runners })
+}
+
+/** Whether two releases of a runner never run at once. */
+export function isAlone(runner: ReleaseRunner): boolean {
+  return runner.type !== 'NginxStatic' && runner.strategy === 'stop_first'
 }
 
 /** Equal for equal values. */

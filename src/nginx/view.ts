@@ -10,7 +10,14 @@ import type { ReleaseRunner } from '../release.ts'
 import { typeOf } from '../runners/index.ts'
 import type { Serving } from '../runners/runner.ts'
 import type { HostFacts } from './facts.ts'
-import { upstreamsOf, whereOf, type BranchUpstreams, type Extra, type LiveBranch } from './upstreams.ts'
+import {
+  isAlone,
+  upstreamsOf,
+  whereOf,
+  type BranchUpstreams,
+  type Extra,
+  type LiveBranch,
+} from './upstreams.ts'
 
 /** How a location is answered. */
 export type Answer =
@@ -19,6 +26,8 @@ export type Answer =
       readonly protocol: 'http' | 'uwsgi'
       readonly upstream: string
       readonly path: string
+      /** Two releases of it never run at once (`strategy: stop_first`). */
+      readonly alone?: true
     }
   | { readonly kind: 'files'; readonly root: string; readonly subdirectory: string }
   /** The 503 page: never deployed, in maintenance, or a runner that the live release does not have. */
@@ -147,5 +156,6 @@ function servedBy(
 function answerOf(serving: Serving, { ref, root }: LiveBranch, runner: ReleaseRunner): Answer {
   if (serving.kind === 'files') return { kind: 'files', root, subdirectory: serving.subdirectory }
   const { protocol, path } = serving
-  return { kind: 'proxy', protocol, path, upstream: joinNames(ref.repo, ref.branch, runner.name) }
+  const upstream = joinNames(ref.repo, ref.branch, runner.name)
+  return { kind: 'proxy', protocol, path, upstream, ...(isAlone(runner) ? { alone: true } : {}) }
 }

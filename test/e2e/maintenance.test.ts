@@ -39,14 +39,18 @@ test('while the maintenance hook runs the old processes are stopped and clients 
   expect(page.headers['retry-after']).toMatch(/^\d+$/)
   expect((await tracesOf(host)).processes.filter((line) => line.endsWith('server.mjs'))).toEqual([])
   expect(JSON.parse((await host.pypaas('status', '--json')).stdout)).toMatchObject([
-    { repo: 'web', processes: [{ state: 'down' }] },
+    { repo: 'web', processes: [{ state: 'down' }], deploying: { by: 'alice', phase: 'maintenance' } },
   ])
+  expect((await host.pypaas('status')).stdout).toMatch(
+    /^ {4}being deployed: \S+ by alice, at maintenance for \d+ s, former processes are stopped for it$/m,
+  )
 
   await release(host, 'migration')
   const { status, stderr } = await pushed
   expect(stderr).toContain('Maintenance: the former processes stop, the maintenance hook runs')
   expect(status).toBe(0)
   expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: 'two' })
+  expect(JSON.parse((await host.pypaas('status', '--json')).stdout)).toMatchObject([{ deploying: null }])
   // Never a connection that is refused, nor nginx's own page of an app that does not answer.
   expect(textsOf(await load.stop())).toEqual(['200 one', '200 two', `503 ${page.body}`])
   expect(await host.stop()).toEqual([])
@@ -117,6 +121,29 @@ test('with the strategy stop_first two releases never run at once, also when the
   expect((await notes()).slice(3)).toEqual(['end two', 'begin three', 'end three', 'begin two'])
   expect(await host.stop()).toEqual([])
   expect((await notes()).at(-1)).toBe('end two')
+})
+
+test('in the gap of a stop_first deploy clients get the 503 page, and status says why', async () => {
+  const { host, push } = await liveSite({ runner: { strategy: 'stop_first' } })
+  const load = startLoad(host, DOMAIN, 50)
+  const waiting = `import { existsSync, writeFileSync } from 'node:fs'
+writeFileSync(process.env.HOME + '/gap.begun', '')
+while (!existsSync(process.env.HOME + '/gap.go')) await new Promise((resolve) => setTimeout(resolve, 20))
+const { createServer } = await import('node:http')
+createServer((_, response) => response.end('two')).listen(process.env.PORT, '127.0.0.1')
+`
+  const pushed = push({ 'server.mjs': waiting })
+  await begun(host, 'gap')
+  const page = await host.get(DOMAIN)
+  expect(page).toMatchObject({ status: 503, headers: { 'retry-after': '30' } })
+  expect((await host.pypaas('status')).stdout).toMatch(
+    /^ {4}being deployed: \S+ by alice, at healthy for \d+ s, former processes are stopped for it$/m,
+  )
+  await release(host, 'gap')
+  expect((await pushed).status).toBe(0)
+  expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: 'two' })
+  expect(textsOf(await load.stop())).toEqual(['200 one', '200 two', `503 ${page.body}`])
+  expect(await host.stop()).toEqual([])
 })
 
 /** Without the pids. */

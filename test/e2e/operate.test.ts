@@ -27,6 +27,9 @@ async function shopHost(): Promise<{ host: Host; commit: string }> {
   return { host, commit: (await app.git('rev-parse', 'HEAD')).stdout }
 }
 
+/** What `status` says beside the processes, if there is nothing to say. */
+const NOTHING_SPECIAL = { frozen: null, deploying: null, reverted: null }
+
 test('list and status tell what is live, for people and for programs, over SSH too', async () => {
   const { host, commit } = await shopHost()
   const { release } = (await liveRelease(host.paths, REF))!
@@ -56,12 +59,11 @@ test('list and status tell what is live, for people and for programs, over SSH t
   const reported = JSON.parse((await host.ssh('status', '--json')).stdout) as object[]
   const [pid, port] = [expect.any(Number) as number, expect.any(Number) as number]
   expect(reported).toEqual([
-    { repo: 'idle', branch: 'main', release: null, frozen: null, reverted: null, processes: [] },
+    { repo: 'idle', branch: 'main', ...NOTHING_SPECIAL, release: null, processes: [] },
     {
       ...REF,
+      ...NOTHING_SPECIAL,
       release,
-      frozen: null,
-      reverted: null,
       processes: [{ runner: 'web', index: 0, state: 'up', pid, port, since, restarts: 0, lines: [] }],
     },
   ])

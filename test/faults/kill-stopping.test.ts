@@ -33,7 +33,7 @@ test(
     const site = await faultSite({}, { runner: { strategy: 'stop_first' } })
     const points = await pointsFrom(site, 'stop_first')
     await killAt(site, points.slice(0, 2), 'second')
-    await expectServed(site, ['502 '])
+    await expectServed(site, ['503 '])
     expect(await site.host.stop()).toEqual([])
   },
 )

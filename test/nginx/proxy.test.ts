@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket, WebSocketServer, type RawData } from 'ws'
+import type { LiveBranch } from '../../src/nginx/upstreams.ts'
 import { temporaryDirectory } from '../support/context.ts'
 import {
   app,
@@ -235,6 +236,48 @@ describe.each(WAYS)('switch: %s', (way) => {
       })
       expect(answer.body).toContain('<h1>Back in a moment</h1>')
     }
+  })
+
+  test('while nothing runs of what never runs twice, the 503 page answers, and the pages of the operator stand', async () => {
+    const pages = 'error_page 404 /missing;\nlocation = /missing { return 200 ours; }\n'
+    const own = 'error_page 502 =418 /down;\nlocation = /down { return 418 down; }\n'
+    const locations = { '/': 'bot/node', '/web/': 'web/node', '/none': 'new/node' }
+    const ctx = await nginxContext(
+      [
+        domainOf('app.test', locations, { nginxHttpExtraConfig: pages }),
+        domainOf('own.test', { '/': 'bot/node' }, { nginxHttpExtraConfig: own }),
+      ],
+      {},
+      way,
+    )
+    const [gone, other] = [await app(() => {}), await app(() => {})]
+    for (const { server } of [gone, other]) await new Promise((resolve) => server.close(resolve))
+    const bot = (port: number): LiveBranch =>
+      liveOf(ctx, 'bot', [
+        backend('node', [port], {
+          strategy: 'stop_first',
+          nginxExtraConfig: 'if ($arg_miss) { return 404; }\n',
+        }),
+      ])
+    const web = liveOf(ctx, 'web', [backend('node', [other.port])])
+    await route(ctx, [bot(gone.port), web])
+    const answer = await ask(ctx, 'app.test', { path: '/any', method: 'POST' })
+    expect(answer).toMatchObject({
+      status: 503,
+      headers: {
+        'retry-after': '30',
+        'cache-control': 'no-store',
+        'content-type': 'text/html; charset=utf-8',
+      },
+    })
+    expect(answer.body).toContain('<h1>Back in a moment</h1>')
+    expect(await ask(ctx, 'app.test', { path: '/any?miss=1' })).toMatchObject({ body: 'ours' })
+    expect(await ask(ctx, 'app.test', { path: '/web/' })).toMatchObject({ status: 502 })
+    expect(await ask(ctx, 'own.test')).toMatchObject({ status: 418, body: 'down' })
+    // What the app itself answers is its own affair.
+    const failing = await app((_, response) => response.writeHead(502).end('mine'))
+    await route(ctx, [bot(failing.port), web])
+    expect(await ask(ctx, 'app.test')).toMatchObject({ status: 502, body: 'mine' })
   })
 
   test('in maintenance, the maintenance upstream answers unless it is in maintenance too', async () => {

@@ -9,6 +9,7 @@ import { awaitDrained } from '../../src/nginx/drain.ts'
 import { nginxProgram } from '../../src/nginx/program.ts'
 import { servingWorkersOf, workersOf } from '../../src/nginx/reload.ts'
 import { luaModules, switchingOf, switchPaths } from '../../src/nginx/switching.ts'
+import { systemNginxRuns } from '../../src/nginx/system.ts'
 import type { LiveBranch } from '../../src/nginx/upstreams.ts'
 import { isAlive } from '../../src/system/processes.ts'
 import {
@@ -200,4 +201,13 @@ test("a second deploy does not reload the host's nginx, and its requests are cou
   expect((await ask(ctx, 'app.test')).body).toBe('new')
   expect(await servingWorkersOf(master)).toEqual(workers)
   expect(await awaitDrained(ctx, { oldPorts: [old], timeout: 30 })).toBe('drained')
+})
+
+test("whether the host's nginx runs is told before a build, not after it", async () => {
+  const { main, master } = await host('reload')
+  expect(await systemNginxRuns(main)).toBe(true)
+  process.kill(master, 'SIGQUIT')
+  await expect.poll(() => systemNginxRuns(main), { timeout: 30_000, interval: 20 }).toBe(false)
+  // One whose configuration may not be seen gets the benefit of the doubt: its reload will tell.
+  expect(await systemNginxRuns(join(main, 'of-somebody-else'))).toBe(true)
 })

@@ -3,7 +3,7 @@ import { endingStep, type Ending } from '../../src/services/ending.ts'
 import type { ProcessEntry } from '../../src/system/process-table.ts'
 
 function entry(pid: number, name: string, parent: number, group = pid): ProcessEntry {
-  return { pid, name, state: 'S', parent, group, session: group, waitStatus: 0 }
+  return { pid, name, state: 'S', parent, group, session: group, start: 0, waitStatus: 0 }
 }
 
 const TREE = [

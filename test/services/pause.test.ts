@@ -10,7 +10,7 @@ import { releaseStatus } from '../../src/services/status.ts'
 import { stopServices } from '../../src/services/tree.ts'
 import { lastLines } from '../../src/system/output.ts'
 import { isRunning, sendSignal } from '../../src/system/process-table.ts'
-import { eventually, processesOfHome, release, runner, servicesContext, started } from './release.ts'
+import { eventually, HEALTH, processesOfHome, release, runner, servicesContext, started } from './release.ts'
 
 function pidOf(ctx: Context, made: Release, name: string): number | undefined {
   const { pid } = serviceState(ctx.paths.service(made, name, 0))
@@ -103,7 +103,9 @@ test('a process without a supervise, and one that takes no notice of TERM, are e
 
 test('a release that does not get well again is told of, not thrown', async () => {
   const ctx = await servicesContext()
-  const made = release([runner('test -e well && exec sleep 1000')])
+  // Time enough for a busy machine to come from the start of the script to the end of the process.
+  const health = { ...HEALTH, uptime: 10 }
+  const made = release([runner('test -e well && exec sleep 1000', { health })])
   await started(ctx, made, { well: '' })
   await eventually('the process', () => pidOf(ctx, made, 'web'))
   await pauseProcesses(ctx, made)

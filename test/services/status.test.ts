@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseStatus, serviceState } from '../../src/services/daemontools.ts'
 import { lastLogLines, parseLine } from '../../src/services/logs.ts'
 import { releaseStatus } from '../../src/services/status.ts'
-import { stopServices } from '../../src/services/tree.ts'
+import { startServices, stopServices } from '../../src/services/tree.ts'
 import { parseListeners } from '../../src/system/listeners.ts'
 import { sendSignal } from '../../src/system/process-table.ts'
 import { eventually, release, runner, servicesContext, started } from './release.ts'
@@ -51,6 +51,28 @@ describe('the status of a release', () => {
     expect(after[1]).toMatchObject({ pid: status[1]?.pid, state: 'up', restarts: 0 })
     const later = { ...ctx, now: () => new Date(Date.now() + 60_000) }
     await eventually('its new pid', async () => (await releaseStatus(later, made))[0]?.state === 'up')
+    await stopServices(ctx, made)
+  })
+
+  test('after all of a release was ended and started again, as by a reboot, nothing counts as crashing', async () => {
+    const ctx = await servicesContext()
+    const made = release([runner('sleep 1000', { name: 'web' })])
+    await started(ctx, made)
+    const directory = ctx.paths.service(made, 'web', 0)
+    const counted = (): boolean => existsSync(join(directory, 'pid'))
+    await eventually('the count of its start', counted)
+    await stopServices(ctx, made)
+    await rm(join(directory, 'pid'))
+    await startServices(ctx, made)
+    await eventually('the count of its next start', counted)
+    expect(await releaseStatus(ctx, made)).toMatchObject([{ state: 'up', restarts: 0 }])
+    // A boot of which no more than the number is the same.
+    await stopServices(ctx, made)
+    await writeFile(join(directory, 'starts'), '7 1 another-boot\n')
+    await rm(join(directory, 'pid'))
+    await startServices(ctx, made)
+    await eventually('the count of its third start', counted)
+    expect(await releaseStatus(ctx, made)).toMatchObject([{ state: 'up', restarts: 0 }])
     await stopServices(ctx, made)
   })
 })
