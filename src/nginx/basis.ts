@@ -78,7 +78,8 @@ function settingsOf({ main, repos, domains, problems }: Config, facts: HostFacts
 function programStamp(): string[] {
   const files = [fileURLToPath(import.meta.url), ...TEMPLATE_FILES.map(templatePath)]
   return files.map((file) => {
-    const { mtimeMs, size, ino } = statSync(file)
-    return `${mtimeMs} ${size} ${ino}`
+    // A daemon that outlives an update runs what is not on the disk any more.
+    const stats = statSync(file, { throwIfNoEntry: false })
+    return stats === undefined ? 'gone' : `${stats.mtimeMs} ${stats.size} ${stats.ino}`
   })
 }
