@@ -12,15 +12,15 @@ import { liveRelease } from '../../src/system/state.ts'
 import { leftovers, type Host } from '../support/host.ts'
 
 export interface Shape {
-  /** Paths below the home, with the live release's name and the set of nginx's files made neutral. */
+  /** Paths below the home, with the live releases' names and the set of nginx's files made neutral. */
   readonly files: readonly string[]
   /** Command lines, made neutral in the same way. */
   readonly processes: readonly string[]
   /** Lock files that are held. */
   readonly locks: readonly string[]
-  /** Ports that are claimed and those that are listened on; the same ones, and as many as the live release has. */
+  /** Ports that are claimed and those that are listened on; the same ones, and as many as the live releases have. */
   readonly ports: { readonly claimed: number; readonly alike: boolean; readonly ofLive: boolean }
-  /** The branch's ref is the live release's commit. */
+  /** Each branch's ref is its live release's commit. */
   readonly agrees: boolean
   /** What nginx has to say of its files in force, and which of its sets are there. */
   readonly nginx: { readonly test: string; readonly sets: number; readonly inForce: boolean }
@@ -28,22 +28,31 @@ export interface Shape {
   readonly broken: readonly string[]
 }
 
-/** What is left out: other people's, what grows, and lock files that come into being with their first use. */
+/** What is left out: other people's, what grows, and lock files and queues that come into being with their first use. */
 const PASSED_OVER = [
   /^(config|\.ssh|client-key(\.pub)?|logs|run\/nginx|run\/measured|cache(?!.*\/\.))(\/|$)/,
   /^run\/[^/]+\.lock$/,
+  /^state\/[^/]+\/[^/]+\/queue$/,
   /^state\/[^/]+\/[^/]+\/deploys\/[^./]+\.(json|log)$/,
   /^services(-real)?\/.*\/(main|starts|hasty|supervise)(\/|$)/,
 ]
 
-export async function shapeOf(host: Host, ref: BranchRef): Promise<Shape> {
+/** The shape of a host with these branches. */
+export async function shapeOf(host: Host, ...refs: BranchRef[]): Promise<Shape> {
   const { home, paths } = host
-  const live = await liveRelease(paths, ref)
+  const lives = await Promise.all(refs.map((ref) => liveRelease(paths, ref)))
+  const names = lives.flatMap((live) =>
+    live === undefined
+      ? []
+      : ([
+          [joinNames(live.repo, live.branch, live.release), 'LIVE-SERVICE'],
+          [live.release, 'LIVE'],
+        ] as const),
+  )
   const set = await readlink(paths.nginxFiles).catch(() => '')
   const neutral = (text: string): string =>
-    text
-      .replaceAll(live === undefined ? '\0' : joinNames(ref.repo, ref.branch, live.release), 'LIVE-SERVICE')
-      .replaceAll(live?.release ?? '\0', 'LIVE')
+    names
+      .reduce((changed, [name, word]) => changed.replaceAll(name, word), text)
       .replaceAll(/\d{8}_\d{6}-[0-9a-f]{11}/g, 'KEPT')
       .replace(/nginx\.sets\/\d+/, 'nginx.sets/SET')
   const files = await tree(home, home)
@@ -52,13 +61,7 @@ export async function shapeOf(host: Host, ref: BranchRef): Promise<Shape> {
   const listening = listeners()
     .map(({ port }) => port)
     .filter((port) => port >= min && port <= max)
-  const head = await execa(
-    'git',
-    ['--git-dir', paths.repo(ref.repo), 'rev-parse', `refs/heads/${ref.branch}`],
-    {
-      reject: false,
-    },
-  )
+  const heads = await Promise.all(refs.map((ref) => headOf(host, ref)))
   return {
     files: files
       .filter((path) => !PASSED_OVER.some((each) => each.test(path)))
@@ -69,9 +72,12 @@ export async function shapeOf(host: Host, ref: BranchRef): Promise<Shape> {
     ports: {
       claimed: claims.length,
       alike: same(claims, listening),
-      ofLive: same(claims, live?.runners.flatMap(({ ports }) => ports) ?? []),
+      ofLive: same(
+        claims,
+        lives.flatMap((live) => live?.runners.flatMap(({ ports }) => ports) ?? []),
+      ),
     },
-    agrees: head.stdout === live?.commit,
+    agrees: heads.every((head, at) => head === lives[at]?.commit),
     nginx: {
       test: (
         await execa(
@@ -94,6 +100,12 @@ export async function shapeOf(host: Host, ref: BranchRef): Promise<Shape> {
     },
     broken: await brokenFiles(home, files),
   }
+}
+
+/** Where a branch points. */
+async function headOf({ paths }: Host, { repo, branch }: BranchRef): Promise<string> {
+  const args = ['--git-dir', paths.repo(repo), 'rev-parse', `refs/heads/${branch}`]
+  return (await execa('git', args, { reject: false })).stdout
 }
 
 function same(a: readonly number[], b: readonly number[]): boolean {
