@@ -20,6 +20,8 @@ const bundling = {
   minifySyntax: true,
   legalComments: 'none',
   logLevel: 'warning',
+  // What is imported late is in the bundle, or node's own: a script has no other way to it.
+  supported: { 'dynamic-import': false },
   // Native parts of ssh2, which does without them.
   external: ['cpu-features', '*.node'],
 }
@@ -95,7 +97,9 @@ async function buildProgram(directory, loaded) {
   // With its names for what CommonJS gives a module: parts that are imported when they are needed use them too.
   const source = `(function (require, __filename) {const module = { exports: {} };${url}${bundle}\n})`
   // It is read as Latin-1, which costs nothing.
-  if (/[^\x00-\x7f]/.test(source)) throw new Error('the bundle is not ASCII')
+  if (/\bimport\(/.test(bundle.replaceAll(/^\s*(\/\/|\*).*$/gm, '')))
+    throw new Error('the bundle imports at run time')
+  if (/[^\s -~]/.test(source)) throw new Error('the bundle is not ASCII')
   await writeFile(join(directory, 'main.js'), source)
   await writeFile(join(directory, 'main.cache'), compiledCode(source, join(root, 'dist/main.js')))
   await copyFile(join(root, 'tools/program.cjs'), join(directory, 'pypaas.js'))

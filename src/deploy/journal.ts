@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileS
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
+import { hasErrno } from '../errors.ts'
 import { fileName } from '../names.ts'
 import type { BranchRef, Paths, ReleaseRef } from '../paths.ts'
 import { temporaryBeside } from '../system/files.ts'
@@ -116,7 +117,17 @@ export class Journal {
 export async function listRecords(paths: Paths, ref: BranchRef): Promise<DeployRecord[]> {
   const files = (await listDirectory(paths.deploys(ref))).filter((file) => file.endsWith('.json'))
   // Fifty small files in a row take a fraction of the time that they take through the thread pool.
-  return files.map((file) => JSON.parse(readFileSync(join(paths.deploys(ref), file), 'utf8')) as DeployRecord)
+  return files.flatMap((file) => readRecord(join(paths.deploys(ref), file)) ?? [])
+}
+
+/** Undefined: another process has forgotten it meanwhile. */
+function readRecord(path: string): DeployRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as DeployRecord
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined
+    throw error
+  }
 }
 
 /**
