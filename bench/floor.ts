@@ -5,26 +5,73 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { join } from 'node:path'
+import { userInfo } from 'node:os'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { execa } from 'execa'
-import { startSshServer, type SshServer } from '../src/ssh/server.ts'
-import { readKeys } from '../src/ssh/keys.ts'
+import { baseEnvironment } from '../src/environment.ts'
 import { pathsOf } from '../src/paths.ts'
+import { readKeys } from '../src/ssh/keys.ts'
 import { parseCommandLine } from '../src/ssh/request.ts'
+import { startSshServer } from '../src/ssh/server.ts'
 import type { BenchApp } from './app.ts'
-import { freePorts, type BenchHost } from './host.ts'
+import { loginName, type BenchHost, type Entrance } from './host.ts'
+import { freePorts } from './ports.ts'
+import { startSshd } from './sshd.ts'
+import type { Ends } from './subject.ts'
 
-/** Our embedded server with nothing behind it but git. */
-export async function startFloorServer(host: BenchHost): Promise<SshServer> {
+/** Where pushes cost no more than git and SSH. */
+export interface Floor {
+  /** Milliseconds of a push of the app's newest commit. */
+  push(app: BenchApp): Promise<number>
+  /** Milliseconds of a login whose command does nothing. */
+  login(): Promise<number>
+  end(): Promise<void>
+}
+
+/** The server of an entrance with nothing behind it but git, and a bare repository. */
+export async function startFloor(host: BenchHost, entrance: Entrance, ends: Ends): Promise<Floor> {
+  const server =
+    entrance === 'OpenSSH' ? await startPlainSshd(host, ends) : await startPlainServer(host, ends)
+  const bare = join(host.client, `floor-${server.port}.git`)
+  await execa('git', ['init', '-q', '--bare', '-b', 'main', bare])
+  const url = `ssh://${loginName()}@127.0.0.1:${server.port}${bare}`
+  return {
+    async push(app) {
+      const start = performance.now()
+      await app.push(url, host.ssh)
+      return performance.now() - start
+    },
+    async login() {
+      const [program = '', ...options] = host.ssh.split(' ')
+      const start = performance.now()
+      const target = ['-p', String(server.port), `${loginName()}@127.0.0.1`, 'true']
+      await execa(program, [...options, ...target], { stdin: 'ignore' })
+      return performance.now() - start
+    },
+    end: () => server.end(),
+  }
+}
+
+interface PlainServer {
+  readonly port: number
+  end(): Promise<void>
+}
+
+function startPlainSshd(host: BenchHost, ends: Ends): Promise<PlainServer> {
+  return startSshd(host.client, join(host.client, 'key.pub'), ends)
+}
+
+async function startPlainServer(host: BenchHost, ends: Ends): Promise<PlainServer> {
   const { keys } = await readKeys(pathsOf(host.home))
-  return startSshServer({
+  const server = await startSshServer({
     listen: { host: '127.0.0.1', port: 0 },
-    hostKeyFile: join(host.home, 'client', 'floor-host-key'),
+    hostKeyFile: join(host.client, 'floor-host-key'),
     keys: () => Promise.resolve(keys),
     log: { info() {}, warn() {}, error() {} },
     async handle({ command, stdin, stdout, stderr }) {
-      const [, path = ''] = parseCommandLine(command ?? '')
+      const [program, path = ''] = parseCommandLine(command ?? '')
+      if (program === 'true') return 0
       const child = spawn('git', ['receive-pack', path])
       stdin.pipe(child.stdin)
       child.stdout.pipe(stdout, { end: false })
@@ -33,17 +80,13 @@ export async function startFloorServer(host: BenchHost): Promise<SshServer> {
       return status ?? 1
     },
   })
+  return { port: server.address.port, end: ends.add(() => server.close()) }
 }
 
-export async function createBareRepository(path: string): Promise<void> {
-  await execa('git', ['init', '-q', '--bare', '-b', 'main', path])
-}
-
-/** Milliseconds of one push. */
-export async function timePush(app: BenchApp, url: string, ssh: string): Promise<number> {
-  const start = performance.now()
-  await app.push(url, ssh)
-  return performance.now() - start
+/** The environment in which pypaas runs builds and apps, so that both find the same programs. */
+export function appEnvironment(): Record<string, string> {
+  const { username: name, homedir: home } = userInfo()
+  return baseEnvironment({ name, home }, dirname(process.execPath))
 }
 
 /** Milliseconds from the start of the command until its port accepts a connection. */
@@ -53,15 +96,19 @@ export async function timeBoot(dir: string, argv: readonly string[]): Promise<nu
   const start = performance.now()
   const child = spawn(program, args, {
     cwd: dir,
-    env: { ...process.env, PORT: String(port) },
+    env: { ...appEnvironment(), PORT: String(port) },
     stdio: 'ignore',
   })
+  const exited = once(child, 'exit')
   try {
-    while (!(await accepts(port))) await delay(1)
+    while (!(await accepts(port))) {
+      if (child.exitCode !== null) throw new Error(`${argv.join(' ')} ended with status ${child.exitCode}`)
+      await delay(1)
+    }
     return performance.now() - start
   } finally {
     child.kill('SIGKILL')
-    await once(child, 'exit')
+    await exited
   }
 }
 

@@ -1,132 +1,96 @@
 /**
- * Push to live, beside the floor of the same machine in the same run: through either SSH entrance, with one
- * repo and with 100 others deployed. Prints ratios; the figures of a noisy machine mean little alone.
+ * The benchmarks: each subject prints its tables, and everything is kept in one file of `bench/results/`.
+ * Ratios are of figures of one run; the figures of a noisy machine mean little alone.
  */
-import { join } from 'node:path'
-import { createApp, plainServer, type BenchApp } from './app.ts'
-import { createBareRepository, startFloorServer, timeBoot, timePush } from './floor.ts'
-import { freePorts, loginName, startHost, startSshd, type BenchHost } from './host.ts'
-import { firstAnswer, startLoad } from './http.ts'
-import { median, milliseconds, printTable, ratio } from './table.ts'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, relative } from 'node:path'
+import { messageOf } from '../src/errors.ts'
+import { growth } from './growth.ts'
+import { machineFacts } from './machine.ts'
+import { parallel } from './parallel.ts'
+import { projectFile } from './program.ts'
+import { push } from './push.ts'
+import { rollback } from './rollback.ts'
+import { createEnds, type Bench, type Report, type Subject } from './subject.ts'
+import { switching } from './switching.ts'
+import { tableText } from './table.ts'
 
-const RUNS = Number(process.env['PYPAAS_BENCH_RUNS'] ?? 9)
-const OTHERS = 100
-/** Requests a second during the deploys. */
-const RATE = 200
+const SUBJECTS: readonly Subject[] = [push, switching, growth, parallel, rollback]
+const USAGE = `npm run bench -- [--quick] [subject…]
 
-interface Measured {
-  readonly entrance: string
-  readonly floor: number
-  readonly pushed: number
-  readonly live: number
-  readonly refused: string
-}
+  --quick    fewer runs and smaller sizes, to see that all of it works
+${SUBJECTS.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`).join('\n')}
 
-const host = await startHost()
-try {
-  const app = await createApp(plainServer)
-  await configureBranch(host, 'bench')
-  const rows = [['', 'floor', 'push', 'live', 'push / floor', 'live / floor', 'refused']]
-  const alone = await measureBoth(host, app)
-  rows.push(...alone.map(row))
-  await deployOthers(host, app)
-  const crowded = await measureBoth(host, app)
-  rows.push(
-    ...crowded.map((measured) => row({ ...measured, entrance: `${measured.entrance}, ${OTHERS} others` })),
+PYPAAS_BENCH_RUNS sets how often what is short is measured.
+`
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(args: readonly string[]): Promise<number> {
+  const quick = args.includes('--quick')
+  const names = args.filter((arg) => arg !== '--quick')
+  const unknown = names.filter((name) => SUBJECTS.every((subject) => subject.name !== name))
+  if (unknown.length > 0) {
+    process.stderr.write(`${unknown.includes('--help') ? '' : `unknown: ${unknown.join(', ')}\n\n`}${USAGE}`)
+    return unknown.includes('--help') ? 0 : 2
+  }
+  const chosen = SUBJECTS.filter(({ name }) => names.length === 0 || names.includes(name))
+  const ends = createEnds()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    // Not `once`: execa takes a signal that nobody listens to for the end.
+    process.on(signal, () => {
+      process.stderr.write('ending what was started …\n')
+      void ends.all().finally(() => process.exit(130))
+    })
+  }
+  const begun = new Date()
+  const machine = await machineFacts()
+  process.stdout.write(
+    `${machine.cores} × ${machine.cpu}, ${Math.round(machine.memory / 2 ** 30)} GiB; kernel ${machine.kernel}, ` +
+      `Node ${machine.node}, nginx ${machine.nginx}, git ${machine.git}, OpenSSH ${machine.openssh}; ` +
+      `load ${machine.load.toFixed(1)}\n`,
   )
-  printTable(rows)
-  for (const [index, measured] of crowded.entries()) {
-    const before = alone[index]
-    if (before === undefined) continue
-    const growth = measured.live / measured.floor / (before.live / before.floor)
-    process.stdout.write(
-      `${measured.entrance}: live with ${OTHERS} others is ${growth.toFixed(2)} × live alone\n`,
-    )
-  }
-} finally {
-  await host.stop()
-}
-
-function row({ entrance, floor, pushed, live, refused }: Measured): string[] {
-  return [
-    entrance,
-    milliseconds(floor),
-    milliseconds(pushed),
-    milliseconds(live),
-    ratio(pushed, floor),
-    ratio(live, floor),
-    refused,
-  ]
-}
-
-async function configureBranch(to: BenchHost, repo: string): Promise<void> {
-  const runner = { type: 'NginxBackend', cmd: 'node server.mjs' }
-  await to.configure(`repos/${repo}.yml`, { branches: { main: { runners: { web: runner } } } })
-  const upstream = { repo, branch: 'main', runner: 'web' }
-  await to.configure(`domains/${repo}.test.yml`, { locations: { '/': { upstream } } })
-}
-
-async function measureBoth(on: BenchHost, app: BenchApp): Promise<Measured[]> {
-  const floorServer = await startFloorServer(on)
-  const [floorPort = 0] = await freePorts(1)
-  const floorSshd = await startSshd(on.home, floorPort, join(on.home, 'client', 'key.pub'))
-  try {
-    return [
-      await measure(on, app, 'embedded server', on.embedded, floorServer.address.port),
-      await measure(on, app, 'OpenSSH', on.openssh, floorPort),
-    ]
-  } finally {
-    await floorServer.close()
-    floorSshd.kill()
-  }
-}
-
-/** Floor and deploy in turn, so that both see the same machine. */
-async function measure(
-  on: BenchHost,
-  app: BenchApp,
-  entrance: string,
-  port: number,
-  floorPort: number,
-): Promise<Measured> {
-  const bare = join(on.home, `floor-${floorPort}.git`)
-  await createBareRepository(bare)
-  const floorUrl = `ssh://${loginName()}@127.0.0.1:${floorPort}${bare}`
-  const url = `ssh://${loginName()}@127.0.0.1:${port}/bench`
-  const floors: number[] = []
-  const pushes: number[] = []
-  const lives: number[] = []
-  await once(on, app, url)
-  await app.push(floorUrl, on.ssh)
-  for (let run = 0; run < RUNS; run++) {
-    const version = await app.next()
-    floors.push((await timePush(app, floorUrl, on.ssh)) + (await timeBoot(app.dir, ['node', 'server.mjs'])))
+  const runs = Number(process.env['PYPAAS_BENCH_RUNS'] ?? (quick ? 3 : 9))
+  const results: object[] = []
+  let status = 0
+  for (const subject of chosen) {
     const start = performance.now()
-    const answered = firstAnswer(on.http, 'bench.test', version)
-    pushes.push(await timePush(app, url, on.ssh))
-    lives.push((await answered) - start)
+    const reports: Report[] = []
+    const bench: Bench = {
+      runs,
+      quick,
+      ends,
+      report(report) {
+        reports.push(report)
+        print(report)
+      },
+      say: (text) => void process.stderr.write(`· ${text}\n`),
+    }
+    try {
+      await subject.run(bench)
+    } catch (error) {
+      // The others are worth having all the same.
+      process.stderr.write(`${subject.name}: ${messageOf(error)}\n`)
+      status = 1
+    } finally {
+      await ends.all()
+    }
+    const seconds = Math.round((performance.now() - start) / 1000)
+    results.push({
+      subject: subject.name,
+      seconds,
+      reports: reports.map(({ title, data }) => ({ title, data })),
+    })
   }
-  const load = startLoad(on.http, 'bench.test', RATE)
-  for (let run = 0; run < 3; run++) await once(on, app, url)
-  const { sent, refused } = await load.stop()
-  return {
-    entrance,
-    floor: median(floors),
-    pushed: median(pushes),
-    live: median(lives),
-    refused: `${refused} of ${sent}`,
-  }
+  const file = projectFile(`bench/results/${begun.toISOString().slice(0, 19).replaceAll(':', '')}.json`)
+  await mkdir(dirname(file), { recursive: true })
+  const kept = { begun, quick, runs, machine, results }
+  await writeFile(file, `${JSON.stringify(kept, null, 2)}\n`)
+  process.stdout.write(`\nkept in ${relative(process.cwd(), file)}\n`)
+  return status
 }
 
-async function once(on: BenchHost, app: BenchApp, url: string): Promise<void> {
-  const version = await app.next()
-  await app.push(url, on.ssh)
-  await firstAnswer(on.http, 'bench.test', version)
-}
-
-/** Other repos, each with a domain and a process. */
-async function deployOthers(on: BenchHost, app: BenchApp): Promise<void> {
-  const repos = Array.from({ length: OTHERS }, (_, index) => `other-${index}`)
-  for (const repo of repos) await configureBranch(on, repo)
-  for (const repo of repos) await app.push(`ssh://${loginName()}@127.0.0.1:${on.embedded}/${repo}`, on.ssh)
+function print({ title, rows, notes = [] }: Report): void {
+  process.stdout.write(`\n${title}\n\n${tableText(rows)}`)
+  for (const note of notes) process.stdout.write(`${note}\n`)
 }

@@ -1,4 +1,15 @@
-/** Figures as a table, and the median of several runs. */
+/** Figures: several measurements as one, beside an aim, in a table. */
+
+/** Of several measurements of the same thing. */
+export interface Spread {
+  readonly min: number
+  readonly median: number
+  readonly max: number
+}
+
+export function spreadOf(values: readonly number[]): Spread {
+  return { min: Math.min(...values), median: median(values), max: Math.max(...values) }
+}
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
@@ -9,20 +20,33 @@ export function median(values: readonly number[]): number {
 }
 
 export function milliseconds(value: number): string {
-  return `${Math.round(value)} ms`
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`
 }
 
-export function ratio(value: number, floor: number): string {
-  return `${(value / floor).toFixed(2)} ×`
+export function times(value: number): string {
+  return `${value.toFixed(2)} ×`
 }
 
-/** Rows below a heading, in columns. */
-export function printTable(rows: readonly (readonly string[])[]): void {
+/** @param bytes shown in MiB */
+export function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`
+}
+
+/** An aim, and whether the figure beside it meets it. */
+export function verdict(value: number, most: number, show: (value: number) => string): string {
+  return `≤ ${show(most)} ${value <= most ? 'met' : 'above'}`
+}
+
+/** Rows below a heading, in columns; the first column is text. Pure. */
+export function tableText(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  for (const row of rows) {
-    const cells = row.map((cell, column) =>
-      column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
-    )
-    process.stdout.write(`${cells.join('   ')}\n`)
-  }
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('   ')
+      .trimEnd(),
+  )
+  return `${lines.join('\n')}\n`
 }

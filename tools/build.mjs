@@ -99,7 +99,7 @@ async function buildProgram(directory, loaded) {
   // It is read as Latin-1, which costs nothing.
   if (/\bimport\(/.test(bundle.replaceAll(/^\s*(\/\/|\*).*$/gm, '')))
     throw new Error('the bundle imports at run time')
-  if (/[^\s -~]/.test(source)) throw new Error('the bundle is not ASCII')
+  if (Buffer.byteLength(source) !== source.length) throw new Error('the bundle is not ASCII')
   await writeFile(join(directory, 'main.js'), source)
   await writeFile(join(directory, 'main.cache'), compiledCode(source, join(root, 'dist/main.js')))
   await copyFile(join(root, 'tools/program.cjs'), join(directory, 'pypaas.js'))

@@ -95,5 +95,6 @@ export const requirements = [
     debian: ['apache2-utils'],
     brew: ['httpd'],
   },
+  { purpose: 'bench', name: 'a C compiler', programs: ['cc'], debian: ['gcc', 'libc6-dev'], brew: [] },
   { purpose: 'bench', name: 'h2load', programs: ['h2load'], debian: ['nghttp2-client'], brew: ['nghttp2'] },
 ]
