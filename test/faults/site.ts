@@ -127,12 +127,14 @@ export async function faultSite(
   }
   const settled = async (): Promise<void> => {
     await host.pypaas('list')
-    // Neither a note, nor a lock of who is at work on it.
-    await expect
-      .poll(async () => (await shapeOf(host, MAIN)).files.join('\n'), SOON)
-      .not.toContain('unfinished/')
-    await expect.poll(() => shapeOf(host, MAIN), SOON).toMatchObject(SOUND)
-    whole = await shapeOf(host, MAIN)
+    const look = async (): Promise<Partial<Shape>> => {
+      whole = await shapeOf(host, MAIN)
+      const { files, processes } = whole
+      // Neither a note, nor a lock of who is at work on it, nor somebody who is about to be.
+      const atWork = [...files, ...processes].filter((each) => /unfinished\/| settle /.test(each))
+      return { ...whole, broken: [...whole.broken, ...atWork] }
+    }
+    await expect.poll(look, SOON).toMatchObject(SOUND)
   }
   await host.endDaemon('SIGTERM')
   await settled()
