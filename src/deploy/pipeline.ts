@@ -69,7 +69,7 @@ export async function runDeploy(
     staged: undefined,
     nginxLock: undefined,
     meanwhile: new Meanwhile(),
-    ports: Promise.resolve(new Map()),
+    preflight: Promise.resolve(new Map()),
     release: undefined,
   }
   try {

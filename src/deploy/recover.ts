@@ -58,10 +58,13 @@ function endOf(ctx: Context, record: DeployRecord, switched: boolean): DeployRec
 
 /** Notes of deploys that were killed before they had a record: they have done nothing yet but say so. */
 async function forgetUnbegun(ctx: Context, ref: BranchRef): Promise<void> {
+  const notes = (await listUnfinished(ctx.paths)).filter(
+    ({ repo, branch }) => repo === ref.repo && branch === ref.branch,
+  )
+  if (notes.length === 0) return
   const known = new Set((await listRecords(ctx.paths, ref)).map(({ release }) => release))
-  for (const note of await listUnfinished(ctx.paths)) {
-    const ours = note.repo === ref.repo && note.branch === ref.branch
-    if (!ours || known.has(note.release)) continue
+  for (const note of notes) {
+    if (known.has(note.release)) continue
     await rm(logFile(ctx.paths, note), { force: true })
     await rm(ctx.paths.cancelFile(note), { force: true })
     await noteFinished(ctx.paths, note)

@@ -36,8 +36,6 @@ export async function nginxRunning(ctx: Context): Promise<number | undefined> {
  * @throws PypaasError if it cannot start: which address is taken, or which file it refuses
  */
 export async function ensureNginx(ctx: Context): Promise<'running' | 'started'> {
-  // Without the lock at first: mostly there is nothing to do.
-  if ((await nginxRunning(ctx)) !== undefined && (await mainIsCurrent(ctx))) return 'running'
   if (await runsAsItShould(ctx)) return 'running'
   const lockFile = ctx.paths.runFile('nginx-start.lock')
   return withLock(lockFile, { what: 'start of nginx', now: ctx.now() }, async () => {
@@ -57,8 +55,7 @@ export async function ensureNginx(ctx: Context): Promise<'running' | 'started'> 
 async function runsAsItShould(ctx: Context): Promise<boolean> {
   const master = await nginxRunning(ctx)
   if (master === undefined || (await servingWorkersOf(master)).length < workerCount()) return false
-  const { main } = managedPaths(ctx)
-  return (await readIfThere(main)) === (await mainText(ctx, ctx.paths.nginxFiles))
+  return mainIsCurrent(ctx)
 }
 
 /** The main configuration, as the files in force need it. Returns whether it was another. */

@@ -6,11 +6,11 @@ import type { Phase } from './phase.ts'
 /** The files of the commit, in a directory named like the release. */
 export const checkout: Phase = {
   heading: ({ order }) => `Checking out ${order.commit.slice(0, 11)}`,
-  async apply({ ctx, ref, order, report, signal, target, ports }) {
+  async apply({ ctx, ref, order, report, signal, target, preflight }) {
     const repository = ctx.paths.repo(ref.repo)
     await createCheckout(marked(ctx, ref), repository, order.commit, target.path, { output: report, signal })
-    // Too few of them are told before the build.
-    await ports
+    // What is missing is told before the build.
+    await preflight
   },
   async undo({ ctx, ref, builds }) {
     if (!builds) return

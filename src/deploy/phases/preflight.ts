@@ -9,27 +9,36 @@ import { typeOf } from '../../runners/index.ts'
 import type { Deploy } from '../deploy.ts'
 import type { Phase } from './phase.ts'
 
-/** What a deploy will need is there: looked at before the build, which may take minutes. */
+/**
+ * What a deploy will need is there: looked at before the build, which may take minutes, and while git writes the
+ * checkout.
+ */
 export const preflight: Phase = {
   async apply(deploy) {
     const { ctx } = deploy
     await checkDisk(ctx)
-    deploy.ports = portsFor(deploy)
-    await checkServices(ctx)
-    await checkNginx(ctx)
+    deploy.preflight = everythingElse(deploy)
+    deploy.meanwhile.begin(deploy.preflight)
+    if (deploy.order.built !== undefined) await deploy.preflight
   },
   async undo({ ctx, ref }) {
     await freePorts(ctx, ref)
   },
 }
 
-/** Claimed while git writes the checkout, and known before the build. */
-function portsFor({ ctx, ref, order, meanwhile }: Deploy): Deploy['ports'] {
+async function everythingElse(deploy: Deploy): Promise<Map<string, number[]>> {
+  const { ctx } = deploy
+  // None goes on once another has failed and the deploy is undone.
+  const [ports, ...checks] = await Promise.allSettled([portsFor(deploy), checkServices(ctx), checkNginx(ctx)])
+  for (const check of checks) if (check.status === 'rejected') throw check.reason
+  if (ports.status === 'rejected') throw ports.reason
+  return ports.value
+}
+
+function portsFor({ ctx, ref, order }: Deploy): Promise<Map<string, number[]>> {
   const runners = [...order.branch.runners.values()]
   const needs = runners.map((runner) => ({ runner: runner.name, count: typeOf(runner).portCount(runner) }))
-  const ports = claimPorts(ctx, ref, needs)
-  meanwhile.begin(ports)
-  return ports
+  return claimPorts(ctx, ref, needs)
 }
 
 async function checkDisk({ paths, config }: Context): Promise<void> {

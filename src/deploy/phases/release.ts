@@ -6,7 +6,7 @@ import type { Phase } from './phase.ts'
 export const release: Phase = {
   async apply(deploy) {
     const { ctx, ref, order } = deploy
-    const ports = await deploy.ports
+    const ports = await deploy.preflight
     const made: Release = {
       ...ref,
       ...(order.built?.origin === undefined ? {} : { origin: order.built.origin }),
