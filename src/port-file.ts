@@ -47,7 +47,8 @@ function parseLines(text: string): PortFile | undefined {
   const claims: PortClaim[] = []
   let next: number | undefined
   for (const line of text.split('\n')) {
-    const [, port, json] = /^(\d+): (\{.*\})$/.exec(line) ?? []
+    // A name may hold any of Unicode's line separators.
+    const [, port, json] = /^(\d+): (\{.*\})$/s.exec(line) ?? []
     if (port !== undefined && json !== undefined) {
       try {
         claims.push(claimOf(Number(port), JSON.parse(json)))

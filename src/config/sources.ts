@@ -28,6 +28,21 @@ export function listSources(dir: string): Source[] {
   ]
 }
 
+/**
+ * Equal for the same configuration. Undefined: a file has changed so lately that its times need not tell.
+ * @throws PypaasError `config` for a directory that cannot be read
+ */
+export function stampOf(dir: string): string | undefined {
+  const now = Date.now()
+  let stamps = ''
+  for (const { file } of listSources(dir)) {
+    const stamp = statSync(file, { throwIfNoEntry: false })
+    if (stamp !== undefined && !isSettled(stamp, now)) return undefined
+    stamps += `${file} ${stamp === undefined ? '' : fingerprint(stamp)}\n`
+  }
+  return stamps
+}
+
 /** Hidden files are those of editors. */
 function ymlFiles(kind: FileKind, folder: string): Source[] {
   try {

@@ -53,8 +53,8 @@ export interface Deploy extends Undoable {
   /** The checkout with the environment of the branch, for builds and hooks. */
   readonly target: Target
   readonly meanwhile: Meanwhile
-  /** Begun by the phase `preflight`, and over before the build. By runner, the ports that it has claimed. */
-  preflight: Promise<ReadonlyMap<string, readonly number[]>>
+  /** By runner, claimed by the phase `preflight`. */
+  ports: ReadonlyMap<string, readonly number[]>
   /** Made by the phase `release`. */
   release: Release | undefined
 }

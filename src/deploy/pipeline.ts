@@ -69,7 +69,7 @@ export async function runDeploy(
     staged: undefined,
     nginxLock: undefined,
     meanwhile: new Meanwhile(),
-    preflight: Promise.resolve(new Map()),
+    ports: new Map(),
     release: undefined,
   }
   try {

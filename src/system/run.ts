@@ -3,7 +3,6 @@
  * for what the operator wrote (hooks, `cmd`) and is asked for by name.
  */
 import { existsSync } from 'node:fs'
-import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { execa } from 'execa'
@@ -23,12 +22,15 @@ export interface RunOptions {
   readonly background?: boolean
 }
 
-/** Of util-linux. Becomes the program that it is given, so that it costs no process. */
-const IONICE = '/usr/bin/ionice'
-/** The idle class: the disk's time that nobody else wants. A system that knows no classes runs it all the same. */
-const IDLE = ['-t', '-c', '3']
-/** Niceness of builds (nice(2)): a tenth of the processor time of what serves, if both want it. */
-const NICE = 10
+/**
+ * Programs that become the one that they are given, so that they cost no process, and whose order is in force
+ * before it has started others. nice(1): a tenth of the processor time of what serves, if both want it. ionice(1),
+ * of util-linux: the disk's time that nobody else wants; a system that knows no such class runs it all the same.
+ */
+const BACKGROUND = [
+  ['/usr/bin/nice', '-n', '10'],
+  ['/usr/bin/ionice', '-t', '-c', '3'],
+]
 /** Seconds between TERM and KILL for a program that is cancelled. */
 const GRACE = 5
 /** Seconds that the outputs are still read after the program has ended, if something else holds them open. */
@@ -43,7 +45,7 @@ const TAIL = 20
  */
 export async function stream(argv: readonly string[], output: Output, options: RunOptions): Promise<void> {
   const [program = '', ...args] = argv
-  const [started = '', ...given] = options.background === true ? atIdleDisk(argv, options.env) : argv
+  const [started = '', ...given] = options.background === true ? inBackground(argv, options.env) : argv
   const tail = lastLines(TAIL)
   const child = execa(started, given, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -56,7 +58,6 @@ export async function stream(argv: readonly string[], output: Output, options: R
     detached: true,
     cleanup: false,
   })
-  if (options.background === true && child.pid !== undefined) lowerPriority(child.pid)
   const stop = groupStopper(child.pid)
   let ended: 'cancelled' | 'timeout' | undefined
   const cancel = (): void => {
@@ -154,21 +155,12 @@ function ranOutOfMemory({ exitCode, signal }: Failed, output: readonly string[])
   return signal === 'SIGKILL' || exitCode === 128 + 9 || output.some((line) => NO_MEMORY.test(line))
 }
 
-/** The program by way of ionice(1), where that is there. It could not tell that a program is missing. */
-function atIdleDisk(argv: readonly string[], env: RunOptions['env']): readonly string[] {
+/** The program by way of others, where those are there. They could not tell that it is missing. */
+function inBackground(argv: readonly string[], env: RunOptions['env']): readonly string[] {
   const [program = ''] = argv
   const directories = program.includes('/') ? [''] : (env['PATH'] ?? '').split(':')
   const there = directories.some((directory) => existsSync(join(directory, program)))
-  return there && existsSync(IONICE) ? [IONICE, ...IDLE, ...argv] : argv
-}
-
-/** Children inherit it. */
-function lowerPriority(pid: number): void {
-  try {
-    setPriority(pid, NICE)
-  } catch {
-    // It has ended already.
-  }
+  return there ? [...BACKGROUND.filter(([by = '']) => existsSync(by)).flat(), ...argv] : argv
 }
 
 /** Its outputs end a moment before a process does; KILL has come by the end of the grace. */

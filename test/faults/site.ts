@@ -129,9 +129,8 @@ export async function faultSite(
     await host.pypaas('list')
     const look = async (): Promise<Partial<Shape>> => {
       whole = await shapeOf(host, MAIN)
-      const { files, processes } = whole
       // Neither a note, nor a lock of who is at work on it, nor somebody who is about to be.
-      const atWork = [...files, ...processes].filter((each) => /unfinished\/| settle /.test(each))
+      const atWork = [...whole.files, ...whole.processes].filter((each) => /unfinished\/| settle /.test(each))
       return { ...whole, broken: [...whole.broken, ...atWork] }
     }
     await expect.poll(look, SOON).toMatchObject(SOUND)

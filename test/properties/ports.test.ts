@@ -44,7 +44,10 @@ test('a port has one owner, is in the range, and none is passed over when all ar
 
 test('the file of ports is read back as it was written, whatever the names', async () => {
   const file = join(await temporaryDirectory(), 'ports.yml')
-  const text = fc.string({ unit: 'grapheme', minLength: 1 })
+  const text = fc.oneof(
+    fc.string({ unit: 'grapheme', minLength: 1 }),
+    fc.constantFrom('\u2028', '\u2029', '\u0085'),
+  )
   const claim = fc.record({
     port: fc.integer({ min: 1, max: 65_535 }),
     repo: text,

@@ -157,7 +157,7 @@ describe('delisting', () => {
     expect(membersOf(ctx.paths, made).filter(({ name }) => name === 'svscan')).toHaveLength(1)
     await stopServices(ctx, made)
     await stopHostSvscan(ctx)
-    expect(processesOfHome(ctx)).toEqual([])
+    await expect.poll(() => processesOfHome(ctx), { timeout: 10_000 }).toEqual([])
   })
 
   test('works where no svscan runs', async () => {

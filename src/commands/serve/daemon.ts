@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events'
 import { runSshCommand } from '../run-ssh-command.ts'
 import { preload } from './preload.ts'
 import type { Session } from '../command.ts'
+import { stampOf } from '../../config/sources.ts'
 import type { Context } from '../../context.ts'
 import { branchesWithLostMoves } from '../../deploy/moves.ts'
 import { recoverBranch } from '../../deploy/recover.ts'
@@ -29,8 +30,6 @@ import { listBranches } from '../../system/state.ts'
 const SETTLE_TIMEOUT = 20
 /** Milliseconds between two looks at whether svscan and nginx still run. */
 const LOOK = 2000
-/** Milliseconds for which work in the background may use the configuration that other such work has read. */
-const SHARED = 1000
 
 export interface Daemon {
   /** Where the embedded SSH server listens, if it does. */
@@ -142,17 +141,19 @@ function warnings(ctx: Context): Output {
 }
 
 /**
- * Opens contexts for work in the background. Those of the same second are one: each holds the configuration of all
+ * Opens contexts for work in the background. Those of the same configuration are one: each holds that of all
  * branches for as long as a release is watched, which adds up when hundreds are deployed in a row.
  */
 function sharedContexts(ctx: Context): () => Promise<Context> {
-  let shared: Promise<Context> | undefined
-  let opened = Number.NEGATIVE_INFINITY
-  return () => {
-    if (shared !== undefined && performance.now() - opened < SHARED) return shared
-    opened = performance.now()
-    shared = reopened(ctx)
-    return shared
+  let shared: Context | undefined
+  let known: string | undefined
+  return async () => {
+    const stamp = stampOf(ctx.config.dir)
+    if (shared !== undefined && stamp !== undefined && stamp === known) return shared
+    const opened = await reopened(ctx)
+    shared = opened
+    known = stamp
+    return opened
   }
 }
 

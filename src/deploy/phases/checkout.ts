@@ -6,11 +6,9 @@ import type { Phase } from './phase.ts'
 /** The files of the commit, in a directory named like the release. */
 export const checkout: Phase = {
   heading: ({ order }) => `Checking out ${order.commit.slice(0, 11)}`,
-  async apply({ ctx, ref, order, report, signal, target, preflight }) {
+  async apply({ ctx, ref, order, report, signal, target }) {
     const repository = ctx.paths.repo(ref.repo)
     await createCheckout(marked(ctx, ref), repository, order.commit, target.path, { output: report, signal })
-    // What is missing is told before the build.
-    await preflight
   },
   async undo({ ctx, ref, builds }) {
     if (!builds) return

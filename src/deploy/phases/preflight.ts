@@ -9,30 +9,20 @@ import { typeOf } from '../../runners/index.ts'
 import type { Deploy } from '../deploy.ts'
 import type { Phase } from './phase.ts'
 
-/**
- * What a deploy will need is there: looked at before the build, which may take minutes, and while git writes the
- * checkout.
- */
+/** What a deploy will need is there, ports included: looked at before the build, which may take minutes. */
 export const preflight: Phase = {
   async apply(deploy) {
     const { ctx } = deploy
     await checkDisk(ctx)
-    deploy.preflight = everythingElse(deploy)
-    deploy.meanwhile.begin(deploy.preflight)
-    if (deploy.order.built !== undefined) await deploy.preflight
+    // None is at work any more when another has failed and the deploy is undone.
+    const done = await Promise.allSettled([portsFor(deploy), checkServices(ctx), checkNginx(ctx)])
+    for (const each of done) if (each.status === 'rejected') throw each.reason
+    const [ports] = done
+    if (ports.status === 'fulfilled') deploy.ports = ports.value
   },
   async undo({ ctx, ref }) {
     await freePorts(ctx, ref)
   },
-}
-
-async function everythingElse(deploy: Deploy): Promise<Map<string, number[]>> {
-  const { ctx } = deploy
-  // None goes on once another has failed and the deploy is undone.
-  const [ports, ...checks] = await Promise.allSettled([portsFor(deploy), checkServices(ctx), checkNginx(ctx)])
-  for (const check of checks) if (check.status === 'rejected') throw check.reason
-  if (ports.status === 'rejected') throw ports.reason
-  return ports.value
 }
 
 function portsFor({ ctx, ref, order }: Deploy): Promise<Map<string, number[]>> {

@@ -5,8 +5,7 @@ import type { Phase } from './phase.ts'
 /** The snapshot that the release runs with, its ports included. */
 export const release: Phase = {
   async apply(deploy) {
-    const { ctx, ref, order } = deploy
-    const ports = await deploy.preflight
+    const { ctx, ref, order, ports } = deploy
     const made: Release = {
       ...ref,
       ...(order.built?.origin === undefined ? {} : { origin: order.built.origin }),
