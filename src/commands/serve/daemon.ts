@@ -9,7 +9,7 @@ import type { Session } from '../command.ts'
 import { stampOf } from '../../config/sources.ts'
 import type { Context } from '../../context.ts'
 import { branchesWithLostMoves } from '../../deploy/moves.ts'
-import { recoverBranch } from '../../deploy/recover.ts'
+import { agreeWithLive, recoverBranch } from '../../deploy/recover.ts'
 import { routeTraffic } from '../../deploy/route.ts'
 import { settle } from '../../deploy/settle.ts'
 import { listUnfinished } from '../../deploy/unfinished.ts'
@@ -170,6 +170,7 @@ async function recoverAll(ctx: Context, settleLater: (ref: BranchRef) => void): 
       const held = await lock(ctx.paths.branchLock(ref), { what: 'recovery', now: ctx.now(), wait: 0 })
       try {
         await recoverBranch(ctx, ref)
+        await agreeWithLive(ctx, ref)
       } finally {
         await held.release()
       }
