@@ -60,7 +60,12 @@ function compiledValidators({ schemas, validatorOptions }) {
 }
 
 /** Large libraries that few commands need: files of their own, which are compiled when they are loaded. */
-const LIBRARIES = ['ssh2', 'yaml', 'pino']
+const LIBRARIES = ['ssh2', 'yaml', 'pino', 'tar-stream', 'yazl', 'yauzl', 'croner', '@aws-sdk/client-s3']
+
+/** Without the slash of a scope. */
+function fileOf(library) {
+  return library.replace('/', '-')
+}
 
 /** Has the libraries that lie beside the program loaded from there, by what imports them first. */
 const librariesBeside = {
@@ -69,7 +74,7 @@ const librariesBeside = {
     const namespace = 'beside'
     onResolve({ filter: new RegExp(`^(${LIBRARIES.join('|')})$`) }, ({ path }) => ({ path, namespace }))
     onLoad({ filter: /./, namespace }, ({ path }) => ({
-      contents: `module.exports = require('./libraries/${path}.js')`,
+      contents: `module.exports = require('./libraries/${fileOf(path)}.js')`,
     }))
     onResolve({ filter: /./, namespace }, ({ path }) => ({ path, external: true }))
   },
@@ -88,7 +93,7 @@ async function buildProgram(directory, loaded) {
   })
   await build({
     ...bundling,
-    entryPoints: LIBRARIES,
+    entryPoints: Object.fromEntries(LIBRARIES.map((name) => [fileOf(name), name])),
     outdir: join(directory, 'libraries'),
     format: 'cjs',
   })
