@@ -5,6 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, relative } from 'node:path'
 import { messageOf } from '../src/errors.ts'
+import { archives } from './archives.ts'
 import { growth } from './growth.ts'
 import { machineFacts } from './machine.ts'
 import { parallel } from './parallel.ts'
@@ -15,7 +16,7 @@ import { createEnds, type Bench, type Report, type Subject } from './subject.ts'
 import { switching } from './switching.ts'
 import { tableText } from './table.ts'
 
-const SUBJECTS: readonly Subject[] = [push, switching, growth, parallel, rollback]
+const SUBJECTS: readonly Subject[] = [push, switching, growth, parallel, rollback, archives]
 const USAGE = `npm run bench -- [--quick] [subject…]
 
   --quick    fewer runs and smaller sizes, to see that all of it works

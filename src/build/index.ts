@@ -23,6 +23,8 @@ export interface BuildOptions {
   readonly timeout: number
   /** False: dependencies are installed anew, and not kept for other builds. */
   readonly cache: boolean
+  /** Default: {@link BUILDERS}. */
+  readonly builders?: readonly Builder[]
   /** Waited for before anything is built; not called if there is nothing to build. */
   readonly onBegin?: () => Promise<void>
 }
@@ -63,7 +65,7 @@ export async function buildCheckout(
       await runHook(ctx, buildHook, target, job.output, { stage: 'build', signal: late.signal })
     } else {
       let begun = false
-      for (const builder of BUILDERS) {
+      for (const builder of options.builders ?? BUILDERS) {
         if (!(await builder.applies(target))) continue
         if (!begun) await options.onBegin?.()
         begun = true

@@ -74,7 +74,7 @@ async function keyOf(job: BuildJob): Promise<Sharing> {
 }
 
 /** The file and all that it includes, in the order of their first mention. */
-async function readRequirements(
+export async function readRequirements(
   first: string,
 ): Promise<{ readonly texts: readonly string[]; readonly unkeyable: string | undefined }> {
   const texts = new Map<string, string>()

@@ -1,6 +1,6 @@
 /** Python's virtual environments: a checkout's own, or one that checkouts with the same requirements share. */
 import { chmod, lstat, mkdir, readdir, rm, utimes } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { messageOf, PypaasError } from '../errors.ts'
 import { readIfThere, replaceFile, replaceLink } from '../system/files.ts'
 import { withLock } from '../system/lock.ts'
@@ -47,6 +47,12 @@ export async function findPython(job: BuildJob): Promise<string> {
   })
 }
 
+/** Where a shared virtual environment is made, and what is held meanwhile. */
+export interface VenvPlace {
+  readonly path: string
+  readonly lock: string
+}
+
 /**
  * Points `venv` of the checkout at the shared virtual environment of this key, which is made by `fill` if
  * there is none yet. It is made where it stays, because it holds absolute paths, and is read-only when it is
@@ -57,9 +63,8 @@ export async function shareVenv(
   job: BuildJob,
   key: string,
   fill: (path: string) => Promise<void>,
+  { path, lock }: VenvPlace = { path: job.ctx.paths.venv(key), lock: job.ctx.paths.venvLock(key) },
 ): Promise<boolean> {
-  const { paths } = job.ctx
-  const path = paths.venv(key)
   const complete = completeMark(path)
   const options = {
     what: 'a build that makes a virtual environment',
@@ -67,11 +72,11 @@ export async function shareVenv(
     signal: job.signal,
     onWait: () => job.output.line('venv: waiting for another build that makes the same one'),
   }
-  return withLock(paths.venvLock(key), options, async () => {
+  return withLock(lock, options, async () => {
     const reused = (await readIfThere(complete)) !== undefined
     if (!reused) {
       await removeVenv(path)
-      await mkdir(paths.venvs, { recursive: true })
+      await mkdir(dirname(path), { recursive: true })
       try {
         await fill(path)
         await setWritable(path, false)

@@ -22,6 +22,11 @@ export interface RunOptions {
   readonly background?: boolean
 }
 
+export interface CaptureOptions extends RunOptions {
+  /** A file for its standard input; default: none. */
+  readonly input?: string
+}
+
 /**
  * Programs that become the one that they are given, so that they cost no process, and whose order is in force
  * before it has started others. nice(1): a tenth of the processor time of what serves, if both want it. ionice(1),
@@ -103,13 +108,13 @@ export async function stream(argv: readonly string[], output: Output, options: R
  * Runs a program and returns its standard output.
  * @throws PypaasError `failed` with the last lines of its standard error
  */
-export async function capture(argv: readonly string[], options: RunOptions): Promise<string> {
+export async function capture(argv: readonly string[], options: CaptureOptions): Promise<string> {
   const [program = '', ...args] = argv
   const result = await execa(program, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: options.env,
     extendEnv: false,
-    stdin: 'ignore',
+    ...(options.input === undefined ? { stdin: 'ignore' } : { inputFile: options.input }),
     reject: false,
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout * 1000 }),
