@@ -14,6 +14,12 @@ export interface ReleaseRef extends BranchRef {
   readonly release: string
 }
 
+/** An app that is installed from artifacts, and its target (`master`, `staging`): what a repo and a branch are to a push. */
+export interface AppRef {
+  readonly app: string
+  readonly target: string
+}
+
 export type Paths = ReturnType<typeof pathsOf>
 
 /** The tree below `home`. */
@@ -55,6 +61,13 @@ export function pathsOf(home: string) {
     cancelFile: (ref: ReleaseRef) => ofBranch('state', ref, 'deploys', `${ref.release}.cancel`),
     branchLock: (ref: BranchRef) => ofBranch('state', ref, 'lock'),
 
+    /** What was last pulled of a branch with a source, and what could not be. */
+    pulled: (ref: BranchRef) => ofBranch('state', ref, 'pulled.json'),
+    /** Held by whoever looks at the branch's source. */
+    pullLock: (ref: BranchRef) => ofBranch('state', ref, 'pull.lock'),
+    /** Downloads, and repositories of git remotes, of what is pulled. */
+    pullCache: at('cache', 'pull'),
+
     ports: at('ports.yml'),
     maintenance: at('maintenance-state.yml'),
     cache: at('cache'),
@@ -68,8 +81,21 @@ export function pathsOf(home: string) {
     /** What a tool such as npm or pip has downloaded; the tool's own format. */
     downloads: (tool: string) => at('cache', 'downloads', fileName(tool)),
     allDownloads: at('cache', 'downloads'),
+    /** Notes of uploads to S3 that have not ended. */
+    uploads: at('cache', 'uploads'),
     /** Versions of the node and python binaries that were asked for theirs. */
     runtimes: at('cache', 'runtimes.json'),
+
+    /** What `artifact build` keeps between builds, all of which can be had again. */
+    artifactCache: at('cache', 'artifacts'),
+    /** Wheels of former builds: what a build without downloads finds. */
+    artifactWheels: at('cache', 'artifacts', 'wheels'),
+    artifactPip: at('cache', 'artifacts', 'pip'),
+    /** A repository that was fetched from elsewhere; `key` stands for its URL. */
+    artifactRepository: (key: string) => at('cache', 'artifacts', 'repositories', fileName(key)),
+    /** Where a project is built: the same place each time, since results may hold paths. */
+    artifactWork: (project: string) => at('cache', 'artifacts', 'work', fileName(project)),
+    artifactWorkLock: (project: string) => at('cache', 'artifacts', 'work', `${fileName(project)}.lock`),
 
     services: at('services'),
     /** What the host's svscan runs for a live release. */
@@ -98,6 +124,31 @@ export function pathsOf(home: string) {
     /** Moves of refs that are not over; see `deploy/moves.ts`. */
     moves: at('run', 'moves'),
     moveFile: ({ repo, branch }: BranchRef, id: string) => at('run', 'moves', joinNames(repo, branch, id)),
+
+    apps: at('apps'),
+    /** Held by whoever changes the app. No target's name begins with a dot. */
+    appLock: (app: string) => at('apps', fileName(app), '.lock'),
+    /** What an app that is installed from artifacts has of its own. */
+    app({ app, target }: AppRef) {
+      const root = at('apps', fileName(app), fileName(target))
+      return {
+        root,
+        /** A symbolic link to the live version; renaming it is the SWITCH of an app without runners. */
+        live: join(root, 'live'),
+        versions: join(root, 'versions'),
+        version: (version: string) => join(root, 'versions', fileName(version)),
+        /** Working area; what is in it belongs to the one who holds the lock. */
+        unpack: join(root, 'versions', 'unpack'),
+        /** What is known of each whole version. */
+        records: join(root, 'records'),
+        record: (version: string) => join(root, 'records', `${fileName(version)}.json`),
+        /** A deploy that is not quite over. */
+        pending: join(root, 'pending.json'),
+        virtualenvs: join(root, 'virtualenvs'),
+        virtualenv: (key: string) => join(root, 'virtualenvs', fileName(key)),
+        virtualenvLock: (key: string) => join(root, 'virtualenvs', `${fileName(key)}.lock`),
+      }
+    },
 
     run: at('run'),
     runFile: (name: string) => at('run', name),

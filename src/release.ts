@@ -7,10 +7,12 @@ export interface Release extends ReleaseRef {
   readonly checkout: string
   /** The release whose snapshot this one has again, if it came by a rollback. */
   readonly origin?: string
-  /** The full object id. */
+  /** The full object id; of files that are no commit, that of the commit that they were built from, or a hash. */
   readonly commit: string
   /** First line of the commit's message. */
   readonly subject: string
+  /** Where its files come from, if they are no commit of the repository: then the branch's ref says nothing of it. */
+  readonly source?: string
   /** Name of the key that pushed, or the local user's name. */
   readonly by: string
   /** ISO 8601, UTC. */

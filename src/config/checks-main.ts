@@ -1,12 +1,22 @@
 /** What is wrong in a `pypaas.yml` that its schema finds right. Pure. */
 import { atValue, withPath, type Finding } from './finding.ts'
 import { nginxTextMistake } from './nginx-text.ts'
+import { checkArtifacts } from './normalize-artifacts.ts'
+import { checkFleet } from './normalize-fleet.ts'
 import type { RawMain } from './schema.ts'
 import type { ListenAddress } from './types.ts'
 import { parseListen, parseSize, withDomain } from './values.ts'
 
 export function checkMain(raw: RawMain): Finding[] {
-  return [...checkPorts(raw), ...checkAddresses(raw), ...checkSizes(raw), ...checkTlsText(raw)]
+  return [
+    ...checkPorts(raw),
+    ...checkAddresses(raw),
+    ...checkSizes(raw),
+    ...checkTlsText(raw),
+    ...checkArtifacts(raw),
+    ...checkFleet(raw),
+    ...checkApps(raw),
+  ]
 }
 
 function checkPorts({ ports }: RawMain): Finding[] {
@@ -57,6 +67,18 @@ function checkSizes({ git, disk }: RawMain): Finding[] {
   const text = 'expected a size above 0: a number of bytes, or with a unit as in `500MiB` or `1GiB`'
   return sizes.flatMap(([path, size]) =>
     size === undefined || parseSize(size) !== undefined ? [] : [atValue(path, withPath(path, text))],
+  )
+}
+
+/** What every template can name already (`apps/app-templates.ts`). */
+const GIVEN = ['env', 'app', 'target', 'version', 'commit', 'directory', 'hostname']
+
+function checkApps({ apps = {} }: RawMain): Finding[] {
+  return Object.entries(apps).flatMap(([app, { values = {} }]) =>
+    GIVEN.filter((name) => Object.hasOwn(values, name)).map((name) => {
+      const path = ['apps', app, 'values', name]
+      return atValue(path, withPath(path, `every template has \`${name}\` from pypaas; take another name`))
+    }),
   )
 }
 

@@ -2,6 +2,8 @@
 import { atKey, atValue, withPath, type Finding } from './finding.ts'
 import { branchNameMistake, repoNameMistake, runnerNameMistake } from './naming.ts'
 import { nginxTextMistake } from './nginx-text.ts'
+import { parseRemote } from './remote.ts'
+import { scheduleMistake } from './schedule.ts'
 import type { RawBranch, RawRepo, RawRunner } from './schema.ts'
 import { parseStatus, withoutOuterSlashes } from './values.ts'
 
@@ -29,7 +31,20 @@ function checkBranch(repo: string, branch: string, raw: RawBranch, others: reado
       : []),
     ...Object.entries(raw.runners).flatMap(([name, runner]) => checkRunner(repo, branch, name, runner)),
     ...checkEnv([...path, 'env'], raw.env ?? {}),
+    ...checkSource([...path, 'source'], raw.source),
   ]
+}
+
+function checkSource(path: readonly string[], source: RawBranch['source']): Finding[] {
+  if (source === undefined) return []
+  const remote = parseRemote(source.remote)
+  const mistakes: [string, string | undefined][] = [
+    ['remote', typeof remote === 'string' ? remote : undefined],
+    ['schedule', source.schedule === undefined ? undefined : scheduleMistake(source.schedule)],
+  ]
+  return mistakes.flatMap(([key, mistake]) =>
+    mistake === undefined ? [] : [atValue([...path, key], withPath([...path, key], mistake))],
+  )
 }
 
 /** In a git repository `a` is a file where `a/b` needs a directory. */

@@ -3,8 +3,11 @@
  * made lists, texts made what they stand for. Pure; what comes in is checked.
  */
 import { locationText } from './location.ts'
+import { normalizeArtifacts } from './normalize-artifacts.ts'
 import { domainIdentity } from './naming.ts'
+import { normalizeFleet } from './normalize-fleet.ts'
 import { normalizeRunner } from './normalize-runner.ts'
+import { parseRemote } from './remote.ts'
 import type { RawBranch, RawDomain, RawMain, RawRepo } from './schema.ts'
 import type {
   BranchConfig,
@@ -47,6 +50,9 @@ export function normalizeMain(raw: Partial<RawMain> = {}): MainConfig {
     watch: { seconds: raw.watch?.seconds ?? 10 },
     git: { maxPush: parseSize(raw.git?.max_push ?? GIB) ?? GIB },
     drainTimeout: raw.drain_timeout ?? 30,
+    artifacts: raw.artifacts === undefined ? undefined : normalizeArtifacts(raw.artifacts),
+    fleet: raw.fleet === undefined ? undefined : normalizeFleet(raw.fleet),
+    apps: new Map(Object.entries(raw.apps ?? {}).map(([name, { values = {} }]) => [name, { values }])),
   }
 }
 
@@ -69,6 +75,7 @@ function normalizeBranch(repo: string, branch: string, raw: RawBranch): BranchCo
   return {
     repo,
     branch,
+    ...sourceOf(raw),
     runners: new Map(
       Object.entries(raw.runners).map(([name, runner]) => [name, normalizeRunner(name, runner)]),
     ),
@@ -76,6 +83,13 @@ function normalizeBranch(repo: string, branch: string, raw: RawBranch): BranchCo
     hooks,
     customCmds: new Map(Object.entries(raw.custom_cmds ?? {}).map(([name, value]) => [name, list(value)])),
   }
+}
+
+function sourceOf({ source }: RawBranch): Pick<BranchConfig, 'source'> {
+  if (source === undefined) return {}
+  const remote = parseRemote(source.remote)
+  // What is no remote has been found by `checks-repo.ts`: the file defines nothing.
+  return typeof remote === 'string' ? {} : { source: { remote, schedule: source.schedule } }
 }
 
 function list(commands: string | readonly string[]): readonly string[] {

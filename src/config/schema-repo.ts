@@ -190,6 +190,30 @@ export const repoSchema = {
         additionalProperties: false,
         required: ['runners'],
         properties: {
+          source: {
+            title: 'Source',
+            description:
+              'Where `pypaas serve` gets the files of this branch from, in the place of pushes, which are refused then.',
+            type: 'object',
+            additionalProperties: false,
+            required: ['remote'],
+            properties: {
+              remote: {
+                title: 'Remote',
+                description:
+                  'user@host:org/app.git/directory#branch, git+ssh://, git+https:// or git+http:// likewise, or the absolute path of a repository; the URL of a .zip or .tar.gz; s3://bucket/key; artifact:app/target.',
+                type: 'string',
+                minLength: 1,
+              },
+              schedule: {
+                title: 'Schedule',
+                description:
+                  'When to look for something new: a schedule of cron, of five fields or of six, the first being seconds. Default: every 60 seconds.',
+                type: 'string',
+                minLength: 1,
+              },
+            },
+          },
           runners: {
             title: 'Runners',
             description: 'What makes the code useful, by name; domains refer to these names.',

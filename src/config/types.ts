@@ -2,6 +2,7 @@
  * The configuration in one normalised shape: defaults filled in, strings made
  * lists, names checked. What the YAML files may look like is in `schema.ts`.
  */
+import type { Remote } from './remote.ts'
 
 export interface Config {
   /** The directory that the files were read from. */
@@ -52,6 +53,57 @@ export interface MainConfig {
   readonly git: { readonly maxPush: number }
   /** Seconds. */
   readonly drainTimeout: number
+  /** Undefined: there is no repository of artifacts. */
+  readonly artifacts: ArtifactsConfig | undefined
+  /** Undefined: this host does not wait for others. */
+  readonly fleet: FleetConfig | undefined
+  /** By the name of the app; one of which this host has nothing to say is absent. */
+  readonly apps: ReadonlyMap<string, AppConfig>
+}
+
+/** What this host says to an app that is installed from artifacts. */
+export interface AppConfig {
+  /** What its templates name and its hooks are told; as YAML has it. */
+  readonly values: Readonly<Record<string, unknown>>
+}
+
+export interface ArtifactsConfig {
+  readonly store: StoreAddress | undefined
+  /** A file; undefined: signatures are not asked for. */
+  readonly allowedSigners: string | undefined
+  readonly s3: S3Config
+}
+
+export type StoreAddress =
+  | { readonly kind: 'directory'; readonly path: string }
+  /** `prefix` without slashes at its ends; empty: the whole bucket. */
+  | { readonly kind: 's3'; readonly bucket: string; readonly prefix: string }
+
+/** What is undefined is found by the AWS SDK, or by its defaults. */
+export interface S3Config {
+  readonly endpoint: string | undefined
+  readonly region: string | undefined
+  readonly pathStyle: boolean | undefined
+  readonly serverSideEncryption: 'AES256' | 'aws:kms' | undefined
+  readonly kmsKey: string | undefined
+  readonly storageClass: string | undefined
+  readonly accessKey: string | undefined
+  readonly secretKey: string | undefined
+  readonly sessionToken: string | undefined
+}
+
+export interface FleetConfig {
+  /** Name of this host. */
+  readonly host: string
+  /** Where turns are had. Undefined: in the store of the artifacts. */
+  readonly lock:
+    | { readonly kind: 'etcd'; readonly urls: readonly string[] }
+    /** `s3://bucket/prefix` or a directory. */
+    | { readonly kind: 'store'; readonly at: string }
+    | undefined
+  readonly maxUnavailable: number
+  /** Seconds. */
+  readonly turnTimeout: number
 }
 
 /** `host` undefined: all addresses. */
@@ -67,9 +119,18 @@ export interface RepoConfig {
 
 export type HookStage = 'before_build' | 'build' | 'after_build' | 'maintenance' | 'after_deploy'
 
+/** Where a branch is pulled from. */
+export interface SourceConfig {
+  readonly remote: Remote
+  /** As cron has it. Undefined: every minute. */
+  readonly schedule: string | undefined
+}
+
 export interface BranchConfig {
   readonly repo: string
   readonly branch: string
+  /** Undefined: it is pushed to. */
+  readonly source?: SourceConfig
   readonly runners: ReadonlyMap<string, RunnerConfig>
   readonly env: Readonly<Record<string, string>>
   /** Commands for `sh -c`, in order; a stage that is not configured is absent. */

@@ -185,6 +185,9 @@ describe('defaults and values', () => {
       watch: { seconds: 10 },
       git: { maxPush: 1073741824 },
       drainTimeout: 30,
+      artifacts: undefined,
+      fleet: undefined,
+      apps: new Map(),
     })
   })
 

@@ -53,7 +53,7 @@ test('check prints every mistake of every file, with its place and the nearest w
   expect(lines.at(-1)).toBe(`${lines.length - 1} problems in ${config}`)
   const problems = lines.slice(0, -1).map((line) => line.replace(`${config}/`, ''))
   expect(problems).toEqual([
-    'repos/typos.yml:3:5: branches.main: unknown key `runers`; known keys: `env`, `hooks`, `custom_cmds`',
+    'repos/typos.yml:3:5: branches.main: unknown key `runers`; known keys: `source`, `env`, `hooks`, `custom_cmds`',
     'repos/typos.yml:9:9: branches.main.runners.web: unknown key `proces_count`; did you mean `process_count`?',
     'repos/typos.yml:11:15: branches.main.runners.work.type: there is no type `SimpleProces` of runner; did you mean `SimpleProcess`?',
     'domains/shop.test.yml:6:15: locations."/".upstream.runner: the branch `main` of `shop` has no runner `wbe`; did you mean `web`?',

@@ -35,6 +35,9 @@ export function mainConfig(changes: Partial<MainConfig> = {}): MainConfig {
     watch: { seconds: 10 },
     git: { maxPush: 2 ** 30 },
     drainTimeout: 30,
+    artifacts: undefined,
+    fleet: undefined,
+    apps: new Map(),
     ...changes,
   }
 }

@@ -8,8 +8,11 @@ import { onTestFinished } from 'vitest'
 const FIRST = 15_000
 const LAST = 31_000
 
-/** Claims `count` neighbouring ports until the test has ended. */
-export function claimPortRange(count: number): { readonly min: number; readonly max: number } {
+/** Claims `count` neighbouring ports until the test has ended, or until what `atEnd` is given is called. */
+export function claimPortRange(
+  count: number,
+  atEnd: (release: () => void) => unknown = onTestFinished,
+): { readonly min: number; readonly max: number } {
   const claims = join(tmpdir(), 'pypaas-test-ports')
   mkdirSync(claims, { recursive: true })
   const size = Math.ceil(count / 50) * 50
@@ -27,7 +30,7 @@ export function claimPortRange(count: number): { readonly min: number; readonly 
       for (const claim of taken) rmSync(claim, { recursive: true })
       continue
     }
-    onTestFinished(() => {
+    atEnd(() => {
       for (const claim of taken) rmSync(claim, { recursive: true, force: true })
     })
     return { min: min - (min % 50), max: min - (min % 50) + count - 1 }
