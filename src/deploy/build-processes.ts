@@ -40,8 +40,13 @@ export async function withoutTrace(
  * @param since looks only at what began after this: seconds since the start of the host. It is much cheaper.
  * @returns the names of the programs
  */
-export async function endBuild(ctx: Context, ref: ReleaseRef, since = 0): Promise<string[]> {
-  const entry = `${BUILD_MARK}=${markOf(ctx, ref)}`
+export function endBuild(ctx: Context, ref: ReleaseRef, since = 0): Promise<string[]> {
+  return endMarked(markOf(ctx, ref), since)
+}
+
+/** Ends all processes that carry this mark, as {@link endBuild} does. */
+export async function endMarked(mark: string, since = 0): Promise<string[]> {
+  const entry = `${BUILD_MARK}=${mark}`
   const find = (): ProcessEntry[] =>
     processTable().filter(
       ({ pid, start }) => start >= since && pid !== process.pid && startedWith(pid, entry),

@@ -13,7 +13,7 @@ import { listDirectory } from '../system/state.ts'
 /** How many deploys of a branch are kept. */
 export const KEEP_DEPLOYS = 50
 
-export type DeployKind = 'push' | 'rebuild' | 'restart' | 'rollback' | 'revert'
+export type DeployKind = 'push' | 'rebuild' | 'restart' | 'rollback' | 'revert' | 'install' | 'pull'
 /** `abandoned`: its process was killed. `reverted`: it was live, and failed so soon that the former one is back. */
 export type DeployResult = 'running' | 'succeeded' | 'failed' | 'cancelled' | 'abandoned' | 'reverted'
 
@@ -29,6 +29,8 @@ export interface DeployRecord extends ReleaseRef {
   readonly kind: DeployKind
   readonly commit: string
   readonly subject: string
+  /** Where the files come from, if they are no commit of the repository (`artifact:shop/master@1.2.3`). */
+  readonly source?: string
   readonly by: string
   /** ISO 8601, UTC. */
   readonly started: string

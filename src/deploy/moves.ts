@@ -11,6 +11,7 @@ import { hasErrno } from '../errors.ts'
 import { isAt, setBranch } from '../git/repository.ts'
 import type { RefUpdate } from '../git/transport.ts'
 import type { BranchRef, Paths } from '../paths.ts'
+import type { Release } from '../release.ts'
 import { replaceFile } from '../system/files.ts'
 import { identityOf, isThere } from '../system/processes.ts'
 import { listDirectory, liveRelease } from '../system/state.ts'
@@ -78,7 +79,7 @@ export async function endMove(ctx: Context, move: Move): Promise<void> {
 /** It is over, and it may not have become what it was to be: the ref goes to where what is live came from. */
 export async function settleMove(ctx: Context, move: Move): Promise<void> {
   const { repo, branch, to, base } = move
-  const live = await liveRelease(ctx.paths, move)
+  const live = await pushedRelease(ctx, move)
   const there = await isAt(ctx, repo, branch, to)
   if (there && live?.commit !== to) {
     await setBranch(ctx, repo, branch, live?.commit ?? (isNowhere(base) ? undefined : base))
@@ -99,7 +100,7 @@ export async function finishMoves(ctx: Context, ref: BranchRef): Promise<void> {
     if (move.deployer !== undefined && (await isThere(move.deployer))) continue
     // It may still be moved: whoever comes next looks again.
     if (!moved && (await isThere(move.git))) continue
-    if (move.deployer !== undefined && (await liveRelease(ctx.paths, ref))?.commit !== move.to) {
+    if (move.deployer !== undefined && (await pushedRelease(ctx, ref))?.commit !== move.to) {
       ctx.log.warn(
         { repo: ref.repo, branch: ref.branch, commit: move.to },
         'a detached push was never deployed',
@@ -107,6 +108,12 @@ export async function finishMoves(ctx: Context, ref: BranchRef): Promise<void> {
     }
     await settleMove(ctx, move)
   }
+}
+
+/** What is live, if it is a commit of the repository: others have nothing to do with the ref. */
+async function pushedRelease(ctx: Context, ref: BranchRef): Promise<Release | undefined> {
+  const live = await liveRelease(ctx.paths, ref)
+  return live?.source === undefined ? live : undefined
 }
 
 /** Whether a detached push has moved the ref to where it is, and is still to be deployed. */

@@ -9,7 +9,7 @@ import { tee, type Output } from '../system/output.ts'
 import { listDirectory, liveRelease, liveReleaseName } from '../system/state.ts'
 import { runAfterDeploy } from './after-deploy.ts'
 import { onCancelRequest } from './cancel.ts'
-import type { Deploy, Order } from './deploy.ts'
+import { sourceOf, type Deploy, type Order } from './deploy.ts'
 import { refuseIfFrozen } from './freeze.ts'
 import { deployLog, Journal, KEEP_DEPLOYS, pruneRecords, type DeployRecord } from './journal.ts'
 import { Meanwhile } from './meanwhile.ts'
@@ -86,7 +86,8 @@ async function runPhases(deploy: Deploy): Promise<Release | undefined> {
   const { ctx, ref, order, report, former } = deploy
   const journal = new Journal(ctx, firstRecord(deploy))
   const what = order.dryRun === true ? `dry run of ${order.kind}` : order.kind
-  report.heading(`${ref.repo} ${ref.branch}: ${what} of ${order.commit.slice(0, 11)} ${order.subject}`)
+  const whence = sourceOf(order) ?? order.commit.slice(0, 11)
+  report.heading(`${ref.repo} ${ref.branch}: ${what} of ${whence} ${order.subject}`)
   let current: PhaseName | undefined
   try {
     for (const name of planDeploy(order, former)) {
@@ -152,11 +153,13 @@ async function noting({ ctx, ref }: Deploy, write: () => Promise<void> | void): 
 }
 
 function firstRecord({ ctx, ref, order, former, builds }: Deploy): DeployRecord {
+  const source = sourceOf(order)
   return {
     ...ref,
     kind: order.kind,
     commit: order.commit,
     subject: order.subject,
+    ...(source === undefined ? {} : { source }),
     by: order.by,
     ...(order.message === undefined ? {} : { message: order.message }),
     ...(order.dryRun === true ? { dryRun: true } : {}),

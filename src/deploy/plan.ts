@@ -22,10 +22,11 @@ export type PhaseName = (typeof PHASES)[number]
 
 /**
  * The phases up to SWITCH of a deploy of `branch` over the live release `former`. With a checkout that is
- * built already (a restart, a rollback) it neither builds nor migrates. A dry run never stops what is live.
+ * built already (a restart, a rollback) it neither builds nor migrates; a tree that was built elsewhere migrates.
+ * A dry run never stops what is live.
  */
 export function planDeploy(
-  { branch, built, dryRun = false }: Pick<Order, 'branch' | 'built' | 'dryRun'>,
+  { branch, built, tree, dryRun = false }: Pick<Order, 'branch' | 'built' | 'tree' | 'dryRun'>,
   former: Release | undefined,
 ): PhaseName[] {
   const builds = built === undefined
@@ -34,7 +35,7 @@ export function planDeploy(
     preflight: true,
     checkout: builds,
     before_build: builds && branch.hooks.before_build !== undefined,
-    build: builds,
+    build: builds && (tree?.built !== true || tree.prepare !== undefined),
     after_build: builds && branch.hooks.after_build !== undefined,
     release: true,
     maintenance,

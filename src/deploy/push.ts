@@ -162,7 +162,7 @@ export async function deployDetached(
     held = await lockForPush(ctx, ref, order, options)
     await finishMoves(ctx, ref)
     const live = await liveRelease(ctx.paths, ref)
-    if (live !== undefined && live.commit !== move.from) {
+    if (live !== undefined && live.source === undefined && live.commit !== move.from) {
       await refuseIfLost(ctx, ref, live.commit, move)
     }
     await runDeploy(ctx, order, options)

@@ -15,10 +15,14 @@ import { routeTraffic } from './route.ts'
 import { undoPhases } from './undo.ts'
 import { listUnfinished, noteFinished } from './unfinished.ts'
 
-/** The branch's ref is where the live release came from, unless git or a deploy is about to see to that. */
+/**
+ * The branch's ref is where the live release came from, unless that came from elsewhere than the repository, or git
+ * or a deploy is about to see to that.
+ */
 export async function agreeWithLive(ctx: Context, ref: BranchRef): Promise<void> {
   const live = await liveRelease(ctx.paths, ref)
-  if (live === undefined || (await isAt(ctx, ref.repo, ref.branch, live.commit))) return
+  if (live === undefined || live.source !== undefined) return
+  if (await isAt(ctx, ref.repo, ref.branch, live.commit)) return
   if ((await isAboutToMove(ctx, ref)) || (await isDeployToCome(ctx, ref))) return
   await setBranch(ctx, ref.repo, ref.branch, live.commit)
 }

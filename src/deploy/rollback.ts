@@ -31,7 +31,8 @@ export async function rollBack(
     })
   }
   await runDeploy(ctx, { ...orderOf(branch, target), kind, by }, options)
-  await setBranch(ctx, ref.repo, ref.branch, target.commit)
+  // What did not come from the repository has no place in it that the branch could be at.
+  if (target.source === undefined) await setBranch(ctx, ref.repo, ref.branch, target.commit)
 }
 
 /**
@@ -72,6 +73,6 @@ function orderOf(branch: BranchConfig, target: Release): Omit<Order, 'kind' | 'b
     },
     commit: target.commit,
     subject: target.subject,
-    built: { checkout: target.checkout, origin: target.origin ?? target.release },
+    built: { checkout: target.checkout, origin: target.origin ?? target.release, source: target.source },
   }
 }

@@ -55,7 +55,7 @@ export async function releaseSizes(ctx: Context, ref: BranchRef): Promise<Map<st
 
 /** A part of what pypaas keeps. */
 export interface DiskPart {
-  readonly what: 'repository' | 'checkouts' | 'logs' | 'dependencies' | 'downloads' | 'journal'
+  readonly what: 'repository' | 'checkouts' | 'logs' | 'dependencies' | 'downloads' | 'journal' | 'apps'
   /** A repo, a branch, or nothing in particular. */
   readonly of: string
   readonly bytes: number
@@ -71,7 +71,15 @@ export async function measureHome(ctx: Context): Promise<DiskPart[]> {
       of: '',
       bytes: (await meter.measure(paths.trees)) + (await meter.measure(paths.venvs)),
     },
-    { what: 'downloads', of: '', bytes: await meter.measure(paths.allDownloads) },
+    {
+      what: 'downloads',
+      of: '',
+      bytes:
+        (await meter.measure(paths.allDownloads)) +
+        (await meter.measure(paths.pullCache)) +
+        (await meter.measure(paths.artifactCache)),
+    },
+    { what: 'apps', of: '', bytes: await meter.measure(paths.apps) },
     { what: 'logs', of: 'pypaas and nginx', bytes: await meter.measure(paths.logs) },
   ]
   for (const repo of await listDirectory(paths.repos)) {

@@ -26,6 +26,7 @@ export async function sweep(ctx: Context, ref: BranchRef): Promise<void> {
   ]
   const own = [
     paths.stateOf(ref),
+    paths.checkoutsOf(ref),
     paths.releases(ref),
     paths.deploys(ref),
     paths.queue(ref),
@@ -48,7 +49,7 @@ export async function sweepMoves({ paths }: Context): Promise<void> {
 }
 
 /** Temporary names whose makers have gone. */
-async function orphansIn(directory: string): Promise<string[]> {
+export async function orphansIn(directory: string): Promise<string[]> {
   return (await namesIn(directory)).filter((name) => {
     const owner = ownerOfTemporary(name)
     return owner !== undefined && !isRunning(owner)

@@ -7,7 +7,7 @@ const BRANCHES = 'refs/heads/'
 
 /**
  * The configured branch that an update is for.
- * @throws PypaasError `denied` for tags and other refs, branches that are not configured, and deletion
+ * @throws PypaasError `denied` for tags and other refs, branches that are not configured or are pulled, and deletion
  */
 export function branchOfUpdate(repo: RepoConfig, { ref, to }: RefUpdate): BranchConfig {
   const configured = [...repo.branches.keys()].join(', ')
@@ -39,6 +39,13 @@ export function branchOfUpdate(repo: RepoConfig, { ref, to }: RefUpdate): Branch
     throw new PypaasError('denied', `the branch ${name} is configured and cannot be deleted by a push`, {
       hint: `remove it from repos/${repo.name}.yml on the host, then run \`pypaas cleanup\` there`,
     })
+  }
+  if (branch.source !== undefined) {
+    throw new PypaasError(
+      'denied',
+      `the branch ${name} of ${repo.name} is pulled from ${branch.source.remote.shown} and takes no pushes`,
+      { hint: `push it there, or remove \`source\` from repos/${repo.name}.yml on the host` },
+    )
   }
   return branch
 }

@@ -6,10 +6,15 @@ import { takeBuildSlot } from '../build-slot.ts'
 import type { Lock } from '../../system/lock.ts'
 import type { Phase } from './phase.ts'
 
-/** The builders, or the `build` hook in their place. */
+/** The builders, or the `build` hook in their place; for what was built elsewhere, what makes it fit for this host. */
 export const build: Phase = {
-  heading: () => 'Building',
+  heading: ({ order }) => (order.tree?.built === true ? 'Preparing' : 'Building'),
   async apply({ ctx, ref, order, report, signal, target }) {
+    const { tree } = order
+    if (tree?.built === true) {
+      await withoutTrace(ctx, ref, report, async (inside) => tree.prepare?.(inside, target, report, signal))
+      return
+    }
     let slot: Lock | undefined
     const buildIn = (inside: Context): Promise<void> =>
       buildCheckout(inside, target, order.branch.hooks.build, report, {

@@ -1,12 +1,21 @@
-import { rm } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { createCheckout } from '../../git/checkout.ts'
 import { endBuild, marked } from '../build-processes.ts'
 import type { Phase } from './phase.ts'
 
-/** The files of the commit, in a directory named like the release. */
+/** The files of the commit, or those that came from elsewhere, in a directory named like the release. */
 export const checkout: Phase = {
-  heading: ({ order }) => `Checking out ${order.commit.slice(0, 11)}`,
+  heading: ({ order }) =>
+    order.tree === undefined
+      ? `Checking out ${order.commit.slice(0, 11)}`
+      : `Taking the files of ${order.tree.source}`,
   async apply({ ctx, ref, order, report, signal, target }) {
+    if (order.tree !== undefined) {
+      await mkdir(dirname(target.path), { recursive: true })
+      await rename(order.tree.path, target.path)
+      return
+    }
     const repository = ctx.paths.repo(ref.repo)
     await createCheckout(marked(ctx, ref), repository, order.commit, target.path, { output: report, signal })
   },

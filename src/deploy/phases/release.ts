@@ -1,17 +1,20 @@
 import type { Release } from '../../release.ts'
 import { removeRelease, writeRelease } from '../../system/state.ts'
+import { sourceOf } from '../deploy.ts'
 import type { Phase } from './phase.ts'
 
 /** The snapshot that the release runs with, its ports included. */
 export const release: Phase = {
   async apply(deploy) {
     const { ctx, ref, order, ports } = deploy
+    const source = sourceOf(order)
     const made: Release = {
       ...ref,
       ...(order.built?.origin === undefined ? {} : { origin: order.built.origin }),
       checkout: deploy.checkout,
       commit: order.commit,
       subject: order.subject,
+      ...(source === undefined ? {} : { source }),
       by: order.by,
       created: ctx.now().toISOString(),
       env: order.branch.env,

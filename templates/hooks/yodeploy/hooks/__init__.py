@@ -1,0 +1,1 @@
+"""See `pypaas_hooks`."""

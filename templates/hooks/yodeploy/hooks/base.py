@@ -1,0 +1,4 @@
+"""See `pypaas_hooks`."""
+from pypaas_hooks import DeployHook
+
+__all__ = ['DeployHook']
