@@ -49,3 +49,18 @@ test('the deletion of another branch is refused without advice to push it', () =
     'the branch old of web cannot be deleted by a push',
   )
 })
+
+const remote = {
+  kind: 'http' as const,
+  url: 'https://example.com/a.zip',
+  credentials: { user: 'bob', password: 's3cret' },
+  shown: 'https://example.com/a.zip',
+}
+
+test('a branch that is pulled takes no pushes', () => {
+  const pulled = { ...branch('main'), source: { remote, schedule: undefined } }
+  const update = { ref: 'refs/heads/main', from: none, to: some }
+  expect(() => branchOfUpdate({ name: 'web', branches: new Map([['main', pulled]]) }, update)).toThrow(
+    'the branch main of web is pulled from https://example.com/a.zip and takes no pushes',
+  )
+})
