@@ -48,13 +48,27 @@ async function deployOne(
     const live = await liveRelease(ctx.paths, ref)
     const commit = live ?? (await headOf(ctx, ref))
     if (commit === undefined || (kind === 'restart' && live === undefined)) return false
-    const built = kind === 'restart' && live !== undefined ? { built: { checkout: live.checkout } } : {}
+    if (kind === 'rebuild' && live?.source !== undefined) throw notBuiltHere(live, live.source)
+    const built =
+      kind === 'restart' && live !== undefined
+        ? { built: { checkout: live.checkout, source: live.source } }
+        : {}
     const { commit: id, subject } = commit
     await runDeploy(ctx, { kind, branch, commit: id, subject, by: session.who, ...built }, options)
     return true
   } finally {
     await held.release()
   }
+}
+
+function notBuiltHere({ repo, branch }: BranchRef, source: string): PypaasError {
+  const artifact = /^artifact:(.*)@([^@]*)$/.exec(source)
+  return new PypaasError('failed', `${repo} ${branch} came from ${source}, so there is no commit to build`, {
+    hint:
+      artifact === null
+        ? 'pull or push it anew; `restart` applies a changed configuration'
+        : `\`deploy ${repo}\` installs an artifact, \`restart\` applies a changed configuration`,
+  })
 }
 
 /** What a host that was taken over from pyPaaS, or whose first deploy failed, has to rebuild: the branch's head. */

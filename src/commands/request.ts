@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { PypaasError } from '../errors.ts'
 import type { CommandSpec, Session } from './command.ts'
-import { commands } from './index.ts'
+import { commands, groups } from './index.ts'
 
 /** A parsed command line. `help` is text to print instead of running anything. */
 export type Request =
@@ -87,7 +87,9 @@ function addCommand(
   chosen: (args: readonly string[], options: Readonly<Record<string, unknown>>) => void,
 ): void {
   const options = spec.options ?? []
-  const command = program.command(spec.name, { hidden: spec.hidden === true }).description(spec.help)
+  const [first = '', second] = spec.name.split(' ')
+  const parent = second === undefined ? program : groupOf(program, first)
+  const command = parent.command(second ?? first, { hidden: spec.hidden === true }).description(spec.help)
   // The usage without commander's [options], which says nothing.
   const usage = [...options.map(([flags]) => `[${flags}]`), spec.usage ?? spec.arguments ?? '']
   command.usage(usage.filter(Boolean).join(' '))
@@ -97,23 +99,44 @@ function addCommand(
   command.action(() => chosen(command.args, command.optsWithGlobals<Record<string, unknown>>()))
 }
 
+/** `artifact put` is `put` of the group `artifact`. */
+function groupOf(program: Command, name: string): Command {
+  const found = program.commands.find((command) => command.name() === name)
+  if (found !== undefined) return found
+  return program
+    .command(name)
+    .description(groups[name] ?? '')
+    .usage('<command>')
+}
+
 function usageError(error: CommanderError, program: Command, via: Session['via']): PypaasError {
-  const asked = program.args.find((word) => !word.startsWith('-') && word !== 'help')
-  const spec = commands.find(({ name }) => name === asked)
+  const words = program.args.filter((word) => !word.startsWith('-') && word !== 'help')
+  const [asked] = words
+  const group = program.commands.find((each) => each.name() === asked && each.commands.length > 0)
+  const inGroup = group?.commands.find((each) => each.name() === words[1])
+  const two = words.slice(0, 2).join(' ')
+  const spec = commands.find(
+    ({ name }) => name === asked || name === two || (group === undefined && name.startsWith(`${asked} `)),
+  )
   if (via === 'ssh' && spec !== undefined && !spec.ssh) {
     return new PypaasError('denied', `\`${spec.name}\` cannot be run over SSH`, {
       hint: 'run it on the host',
     })
   }
-  const command = program.commands.find((each) => each.name() === asked)
+  const command = inGroup ?? program.commands.find((each) => each.name() === asked)
   const isHelp = error.code === 'commander.help'
-  const message = isHelp
-    ? `unknown command '${asked ?? program.args.join(' ')}'`
-    : error.message.replace(/^error: /, '')
+  const message =
+    group !== undefined && isHelp
+      ? `\`${group.name()}\` is followed by what to do`
+      : isHelp
+        ? `unknown command '${asked ?? program.args.join(' ')}'`
+        : error.message.replace(/^error: /, '')
   return new PypaasError('usage', message.replaceAll('\n', ' '), {
     hint:
       command === undefined
         ? `\`${program.name()} help\` lists what you can do`
-        : `usage: ${program.name()} ${command.name()} ${command.usage()}`.trimEnd(),
+        : command === group
+          ? `\`${program.name()} help ${group.name()}\` lists what there is`
+          : `usage: ${program.name()} ${inGroup === undefined ? '' : `${asked} `}${command.name()} ${command.usage()}`.trimEnd(),
   })
 }

@@ -1,7 +1,7 @@
 /** Runs a parsed request: opens the context, loads the command, turns failures into two lines and a status. */
 import { readdir } from 'node:fs/promises'
 import type { Context } from '../context.ts'
-import { messageOf, PypaasError } from '../errors.ts'
+import { messageOf, PypaasError, systemFailure } from '../errors.ts'
 import { openContext, type HostOptions } from '../host.ts'
 import { streamOutput, type Output } from '../system/output.ts'
 import { listDirectory } from '../system/state.ts'
@@ -52,11 +52,12 @@ async function recover(ctx: Context, session: Session): Promise<void> {
   }
 }
 
-/** Expected failures are two lines; a bug shows its stack. Returns the exit status. */
-export function printFailure(error: unknown, err: Output): number {
-  if (!(error instanceof PypaasError)) {
+/** Expected failures are two lines, those of the host among them; a bug shows its stack. Returns the exit status. */
+export function printFailure(thrown: unknown, err: Output): number {
+  const error = thrown instanceof PypaasError ? thrown : systemFailure(thrown)
+  if (error === undefined) {
     err.line(
-      `pypaas: unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}`,
+      `pypaas: unexpected error: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : messageOf(thrown)}`,
     )
     return 1
   }

@@ -15,7 +15,9 @@ export async function runSshCommand(line: string, session: Session, host: HostOp
     if (!(error instanceof PypaasError)) throw error
     return printFailure(error, streamOutput(session.stderr))
   }
-  if (words.length > 0) return runRequest(words, session, host)
+  // As people type it, and `release --remote` does, who cannot know whether there is a shell.
+  const asked = words[0] === 'pypaas' ? words.slice(1) : words
+  if (asked.length > 0) return runRequest(asked, session, host)
   streamOutput(session.stdout).line(
     `Hello ${session.who}. There is no shell here, but your key can do this:\n`,
   )

@@ -86,26 +86,36 @@ test.each(commands.filter(({ ssh }) => !ssh).map(({ name }) => name))(
   '`%s` does not come over SSH, nor its help',
   (name) => {
     const refused = expect.objectContaining({ code: 'denied', exitStatus: 3 }) as Error
-    expect(() => parseRequest([name], 'ssh')).toThrow(refused)
-    expect(() => parseRequest(['help', name], 'ssh')).toThrow(refused)
+    const words = name.split(' ')
+    expect(() => parseRequest(words, 'ssh')).toThrow(refused)
+    expect(() => parseRequest(['help', ...words], 'ssh')).toThrow(refused)
   },
 )
+
+function names(text: string, word: string): boolean {
+  return new RegExp(`^  ${word} `, 'm').test(text)
+}
+
+/** In the help, and the second of two words in that of the first. */
+function isListed(name: string, via: 'shell' | 'ssh'): boolean {
+  const [first = '', second] = name.split(' ')
+  if (!names(help(['help'], via).text, first)) return false
+  return second === undefined || names(help(['help', first], via).text, second)
+}
 
 test('help lists the commands of the entrance, and tells how one is used', () => {
   const shell = help(['help'])
   expect(shell.status).toBe(0)
   expect(shell.text).toMatch(/^Usage: pypaas \[options\] <command>$/m)
   for (const { name, hidden } of commands) {
-    const listed = new RegExp(`^  ${name} `, 'm').test(shell.text)
-    expect([name, listed]).toEqual([name, hidden !== true])
+    expect([name, isListed(name, 'shell')]).toEqual([name, hidden !== true])
   }
   const ssh = help(['help'], 'ssh')
   expect(ssh.text).toMatch(
     /^Usage: git push deploy@host:<repo> <branch>\n {7}git clone deploy@host:<repo>\n\nUsage: ssh deploy@host <command>$/m,
   )
   for (const { name, hidden, ssh: comes } of commands) {
-    const listed = new RegExp(`^  ${name} `, 'm').test(ssh.text)
-    expect([name, listed]).toEqual([name, comes && hidden !== true])
+    expect([name, isListed(name, 'ssh')]).toEqual([name, comes && hidden !== true])
   }
   expect(help(['help', 'cleanup'])).toMatchObject({ status: 0, text: help(['cleanup', '--help']).text })
   expect(help(['help', 'cleanup']).text).toMatch(
@@ -114,6 +124,32 @@ test('help lists the commands of the entrance, and tells how one is used', () =>
   expect(help(['help', 'restart'], 'ssh').text).toMatch(
     /^Usage: ssh deploy@host restart \[--wait <seconds>\] \[repo\] \[branch\]\n/,
   )
+})
+
+test('commands of two words have their help, and a mistake in them the usage', () => {
+  const group = help(['help', 'artifact'])
+  expect(group.status).toBe(0)
+  expect(group.text).toMatch(/^Usage: pypaas artifact <command>\n[^]*^ {2}put <app> <version> <file> /m)
+  expect(help(['artifact', 'put', '--help']).text).toMatch(/^Usage: pypaas artifact put \[--target <name>\]/)
+  const cases: [string[], string, RegExp][] = [
+    [['artifact'], '`artifact` is followed by what to do', /`pypaas help artifact`/],
+    [['artifact', 'putt'], "unknown command 'putt' (Did you mean put?)", /`pypaas help artifact`/],
+    [['artifact', 'apps', '--nonsense'], "unknown option '--nonsense'", /^usage: pypaas artifact apps /],
+    [['artifact', 'put', 'x'], "missing required argument 'version'", /^usage: pypaas artifact put .*<app>/],
+  ]
+  for (const [words, message, hint] of cases) {
+    expect(() => parseRequest(words, 'shell')).toThrow(
+      expect.objectContaining({ code: 'usage', message, hint: expect.stringMatching(hint) as string }),
+    )
+  }
+  const request = parseRequest(['artifact', 'gc', 'shop', '--max-versions', '3', '--json'], 'shell')
+  expect(request).toMatchObject({
+    kind: 'run',
+    spec: { name: 'artifact gc' },
+    args: ['shop'],
+    options: { maxVersions: '3' },
+    global: { json: true },
+  })
 })
 
 test('no command is wrong usage, with the help', () => {

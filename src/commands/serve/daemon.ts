@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import { runSshCommand } from '../run-ssh-command.ts'
+import { pollSources } from './polling.ts'
 import { preload } from './preload.ts'
 import type { Session } from '../command.ts'
 import { stampOf } from '../../config/sources.ts'
@@ -77,8 +78,17 @@ export async function startDaemon(ctx: Context, options: DaemonOptions): Promise
     await keepRunning(ctx)
     await routeTraffic(ctx, warnings(ctx))
     const present = sharedContexts(ctx)
-    const ssh = await startSsh(ctx, options, (ref) =>
-      later('settle', async () => settle(await present(), ref, closing.signal)),
+    const settleLater = (ref: BranchRef): void =>
+      later('settle', async () => settle(await present(), ref, closing.signal))
+    const ssh = await startSsh(ctx, options, settleLater)
+    later('look at sources', () =>
+      pollSources({
+        reopen: present,
+        self: options.self,
+        settleLater,
+        watch: options.watch,
+        signal: closing.signal,
+      }),
     )
     let looking = false
     const timer = setInterval(() => {

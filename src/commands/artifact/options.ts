@@ -1,0 +1,33 @@
+/** Options that the commands of the repository of artifacts share, and what they come to. */
+import type { Context } from '../../context.ts'
+import type { Artifacts } from '../../store/artifacts.ts'
+import type { ArtifactRef } from '../../store/versions.ts'
+import type { Invocation } from '../command.ts'
+
+type Option = readonly [flags: string, help: string]
+
+export const WHICH: readonly [Option, Option] = [
+  ['--target <name>', 'for which target, for example staging (default: master)'],
+  ['--artifact <name>', 'which file of the app (default: <app>.tar.gz)'],
+]
+
+export const STORE: Option = [
+  '--store <where>',
+  'a directory or s3://bucket/prefix, instead of the configured one',
+]
+
+/** The artifact that the arguments and options name. */
+export function refOf({ args, options }: Pick<Invocation, 'args' | 'options'>): ArtifactRef {
+  return { app: args[0] ?? '', target: textOf(options, 'target'), artifact: textOf(options, 'artifact') }
+}
+
+/** An option's text; undefined if it is not given. */
+export function textOf(options: Invocation['options'], name: string): string | undefined {
+  const value = options[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+export async function repositoryOf(ctx: Context, options: Invocation['options']): Promise<Artifacts> {
+  const { openArtifacts } = await import('../../store/open.ts')
+  return openArtifacts(ctx, { store: textOf(options, 'store') })
+}

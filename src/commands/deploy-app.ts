@@ -1,0 +1,99 @@
+/** Installs an app from the repository of artifacts: `deploy <app>`; goes back; lists what is kept. */
+import { deployApp, rollBackApp } from '../apps/deploy.ts'
+import { keptVersions } from '../apps/listing.ts'
+import { usualArtifact } from '../apps/source.ts'
+import { brokenRepos } from '../config/broken.ts'
+import type { BranchConfig } from '../config/types.ts'
+import type { Context } from '../context.ts'
+import { PypaasError } from '../errors.ts'
+import type { AppRef } from '../paths.ts'
+import { checkName, DEFAULT_TARGET } from '../store/versions.ts'
+import { tee } from '../system/output.ts'
+import { repositoryOf, textOf } from './artifact/options.ts'
+import type { Invocation } from './command.ts'
+import { branchOf } from './lookup.ts'
+import { table } from './text.ts'
+import { waitOf } from './wait.ts'
+
+export async function run(invocation: Invocation): Promise<number> {
+  const { ctx, session, args, options, json, out, err } = invocation
+  const app = { app: args[0] ?? '', target: textOf(options, 'target') ?? DEFAULT_TARGET }
+  checkName('app', app.app)
+  checkName('target', app.target)
+  const version = textOf(options, 'version')
+  if (version !== undefined) checkName('version', version)
+  const branch = runnersOf(ctx, app)
+  const [isList, isRollback] = [options['list'] === true, options['rollback'] === true]
+  if (isList && (isRollback || version !== undefined)) {
+    throw new PypaasError('usage', '--list stands alone', {
+      hint: 'it shows what is kept, and changes nothing',
+    })
+  }
+  if (isList) return list(invocation, app, branch)
+  const said = json ? err : out
+  const install = {
+    ctx,
+    app,
+    branch,
+    by: session.who,
+    output: session.watch === undefined ? said : tee(said, session.watch),
+    signal: session.signal,
+    wait: waitOf(options),
+  }
+  try {
+    if (isRollback) await rollBackApp(install, version)
+    else {
+      const artifact = textOf(options, 'artifact') ?? usualArtifact(app.app)
+      await deployApp(install, await repositoryOf(ctx, options), { artifact, version })
+    }
+  } finally {
+    // Also what failed after it was live has left a former release to be ended.
+    if (branch !== undefined) session.settleLater({ repo: branch.repo, branch: branch.branch })
+  }
+  if (json) {
+    const live = (await keptVersions(ctx, app, branch)).find((kept) => kept.live)
+    out.line(JSON.stringify(live, null, 2))
+  }
+  return 0
+}
+
+/**
+ * The branch whose runners the app goes live through; undefined: it has no repo configuration, and is just files.
+ * @throws PypaasError if there is a configuration, but not of this target, or it is broken
+ */
+function runnersOf(ctx: Context, { app, target }: AppRef): BranchConfig | undefined {
+  if (!ctx.config.repos.has(app) && !brokenRepos(ctx.config).has(app)) return undefined
+  try {
+    return branchOf(ctx, app, target)
+  } catch (error) {
+    const branches = [...(ctx.config.repos.get(app)?.branches.keys() ?? [])]
+    if (!(error instanceof PypaasError) || error.code !== 'usage') throw error
+    throw new PypaasError('usage', `${error.message}, as which the target ${target} would go live`, {
+      hint: `give --target with one of: ${branches.join(', ')}`,
+      cause: error,
+    })
+  }
+}
+
+async function list(
+  { ctx, json, out }: Invocation,
+  app: AppRef,
+  branch: BranchConfig | undefined,
+): Promise<number> {
+  const kept = await keptVersions(ctx, app, branch)
+  if (json) {
+    out.line(JSON.stringify(kept, null, 2))
+    return 0
+  }
+  if (kept.length === 0) out.line(`no version of ${app.app} ${app.target} is on this host`)
+  const rows = kept.map(({ live, version, commit, by, deployed, subject }) => [
+    live ? '*' : ' ',
+    version,
+    commit.slice(0, 11),
+    by,
+    deployed,
+    subject,
+  ])
+  for (const line of table(rows)) out.line(line)
+  return 0
+}

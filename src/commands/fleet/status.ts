@@ -1,0 +1,49 @@
+/** The hosts of a fleet, from what they have written where all can read it: `fleet status [<app> [<target>]]`. */
+import type { Context } from '../../context.ts'
+import { newestVersion, openBoard } from '../../fleet/fleet.ts'
+import { listReports } from '../../fleet/report.ts'
+import { fleetStatus, needsAttention, type FleetStatus, type HostStatus } from '../../fleet/status.ts'
+import { listStops } from '../../fleet/stop.ts'
+import type { Invocation } from '../command.ts'
+import { duration, table } from '../text.ts'
+
+/** 1 if a host has failed or is gone, or a roll-out is stopped. */
+export async function run({ ctx, args: [app, target], json, out }: Invocation): Promise<number> {
+  const board = await openBoard(ctx)
+  const all = fleetStatus(await listReports(board), await listStops(board), ctx.now())
+  const named = all.filter(
+    (fleet) => (app ?? fleet.app) === fleet.app && (target ?? fleet.target) === fleet.target,
+  )
+  const fleets = await Promise.all(
+    named.map(async (fleet) => ({ ...fleet, newest: (await newestVersion(ctx, fleet)) ?? null })),
+  )
+  if (json) out.line(JSON.stringify(fleets, null, 2))
+  else if (fleets.length === 0) out.line('no host has reported anything yet')
+  else for (const fleet of fleets) for (const line of describe(ctx, fleet)) out.line(line)
+  return fleets.some(needsAttention) ? 1 : 0
+}
+
+function describe(ctx: Context, { app, target, newest, hosts, stopped }: FleetStatus): string[] {
+  const now = ctx.now().getTime()
+  const rows = hosts.map((host) => [
+    host.host,
+    host.version ?? 'nothing yet',
+    host.health,
+    turnOf(host),
+    `for ${duration(now - Date.parse(host.since))}`,
+    host.why ?? '',
+  ])
+  return [
+    `${app}/${target}${newest === null ? '' : `: newest ${newest}`}`,
+    ...table(rows).map((line) => `    ${line}`),
+    ...(stopped === null
+      ? []
+      : [`    stopped: ${stopped.version} failed on ${stopped.host} at ${stopped.since}: ${stopped.why}`]),
+  ]
+}
+
+function turnOf({ turn, to = '' }: HostStatus): string {
+  if (turn === 'has') return `updating to ${to}`
+  if (turn === 'waits') return `waiting to update to ${to}`
+  return turn === 'lost' ? `lost while updating to ${to}` : ''
+}
