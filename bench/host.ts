@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { execa } from 'execa'
 import { stringify } from 'yaml'
 import { createApp, type BenchApp, type Source } from './app.ts'
-import { freePorts } from './ports.ts'
+import { appPorts, freePorts } from './ports.ts'
 import { PROGRAM } from './program.ts'
 import { startSshd } from './sshd.ts'
 import type { Ends } from './subject.ts'
@@ -49,8 +49,6 @@ export async function startHost(ends: Ends, settings: object = {}): Promise<Benc
   const home = await mkdtemp(join(homedir(), '.pypaas-bench-'))
   const endHome = ends.add(() => rm(home, { recursive: true, force: true, maxRetries: 5 }))
   const [embedded = 0, http = 0, https = 0] = await freePorts(3)
-  // Below those that the kernel gives to clients; another run at the same time has others.
-  const firstPort = 10_000 + (process.pid % 11) * 2000
   const client = join(home, 'client')
   const key = join(client, 'key')
   await mkdir(client, { recursive: true, mode: 0o700 })
@@ -64,7 +62,7 @@ export async function startHost(ends: Ends, settings: object = {}): Promise<Benc
   }
   const configureMain = (given: object): Promise<void> =>
     configure('pypaas.yml', {
-      ports: { min: firstPort, max: firstPort + 1999 },
+      ports: appPorts(),
       ssh: { listen: `127.0.0.1:${embedded}` },
       ...given,
       nginx: {

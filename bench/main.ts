@@ -9,14 +9,16 @@ import { archives } from './archives.ts'
 import { growth } from './growth.ts'
 import { machineFacts } from './machine.ts'
 import { parallel } from './parallel.ts'
+import { polls } from './polls.ts'
 import { projectFile } from './program.ts'
 import { push } from './push.ts'
 import { rollback } from './rollback.ts'
+import { rollout } from './rollout.ts'
 import { createEnds, type Bench, type Report, type Subject } from './subject.ts'
 import { switching } from './switching.ts'
 import { tableText } from './table.ts'
 
-const SUBJECTS: readonly Subject[] = [push, switching, growth, parallel, rollback, archives]
+const SUBJECTS: readonly Subject[] = [push, switching, growth, parallel, rollback, archives, polls, rollout]
 const USAGE = `npm run bench -- [--quick] [subject…]
 
   --quick    fewer runs and smaller sizes, to see that all of it works
