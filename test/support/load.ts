@@ -13,7 +13,7 @@ export interface Answer {
 }
 
 export interface Load {
-  /** Ends the load and returns everything that was answered, in the order of the ends. */
+  /** Asks once more, ends the load and returns everything that was answered, in the order of the ends. */
   stop(): Promise<readonly Answer[]>
 }
 
@@ -23,20 +23,27 @@ export function startLoad(host: Host, domain: string, rate: number, path = '/'):
   const open = new Set<Promise<void>>()
   const start = performance.now()
   let sent = 0
+  const askOnce = (): void => {
+    const asked = ask(host.httpPort, domain, path).then((answer) => {
+      answers.push(answer)
+      open.delete(asked)
+    })
+    open.add(asked)
+  }
   const timer = setInterval(() => {
     const due = ((performance.now() - start) / 1000) * rate
-    for (; sent < due; sent++) {
-      const asked = ask(host.httpPort, domain, path).then((answer) => {
-        answers.push(answer)
-        open.delete(asked)
-      })
-      open.add(asked)
-    }
+    for (; sent < due; sent++) askOnce()
   }, 5)
-  const stop = async (): Promise<readonly Answer[]> => {
-    clearInterval(timer)
-    await Promise.all(open)
-    return answers
+  let stopped: Promise<readonly Answer[]> | undefined
+  const stop = (): Promise<readonly Answer[]> => {
+    stopped ??= (async () => {
+      clearInterval(timer)
+      // So that what is live at this moment is among the answers.
+      askOnce()
+      await Promise.all(open)
+      return answers
+    })()
+    return stopped
   }
   onTestFinished(async () => void (await stop()))
   return { stop }
