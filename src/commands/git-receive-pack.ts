@@ -47,8 +47,11 @@ export async function run({ ctx, session, err, args: [argument = ''] }: Invocati
     const { maxPush } = ctx.config.main.git
     const { status, tooLarge } = await receivePack(ctx, path, maxPush, options, accept)
     if (tooLarge) {
-      err.line(`pypaas: a push to this host may have ${bytes(maxPush)}, and this one has more`)
-      err.line('        push less at once, or raise `git: {max_push: …}` in pypaas.yml on the host')
+      // As one, so that the client's git does not write between them.
+      err.line(
+        `pypaas: a push to this host may have ${bytes(maxPush)}, and this one has more\n` +
+          '        push less at once, or raise `git: {max_push: …}` in pypaas.yml on the host',
+      )
     }
     return status
   } finally {
