@@ -14,6 +14,8 @@ import { duration, table } from './text.ts'
 
 /** How many of the last lines of a crashing process are shown. */
 const LINES = 5
+/** Branches that are looked at together: more would open more files than a process may. */
+const AT_ONCE = 32
 
 interface BranchStatus {
   readonly repo: string
@@ -40,23 +42,36 @@ interface BranchStatus {
 
 /** 1 if a process of what is live is not up. */
 export async function run({ ctx, args, json, out }: Invocation): Promise<number> {
+  const refs = branchesOf(ctx, args[0], args[1])
+  const unfinished = await listUnfinished(ctx.paths)
   const branches: BranchStatus[] = []
-  for (const { repo, branch } of branchesOf(ctx, args[0], args[1])) {
-    const live = await liveRelease(ctx.paths, { repo, branch })
-    branches.push({
-      repo,
-      branch,
-      release: live?.release ?? null,
-      frozen: (await frozen(ctx, { repo, branch })) ?? null,
-      deploying: await deployAt(ctx, { repo, branch }),
-      reverted: live === undefined ? null : await revertedFor(ctx, live),
-      processes: live === undefined ? [] : await processesWithLines(ctx, live),
-    })
+  for (let start = 0; start < refs.length; start += AT_ONCE) {
+    const some = refs.slice(start, start + AT_ONCE)
+    branches.push(...(await Promise.all(some.map((ref) => branchStatus(ctx, ref, unfinished)))))
   }
   if (json) out.line(JSON.stringify(branches, null, 2))
   else if (branches.length === 0) out.line(`no repos are configured in ${ctx.config.dir}/repos`)
   else for (const branch of branches) for (const line of describe(branch, ctx.now())) out.line(line)
   return branches.every(({ processes }) => processes.every(({ state }) => state === 'up')) ? 0 : 1
+}
+
+async function branchStatus(
+  ctx: Context,
+  { repo, branch }: BranchRef,
+  unfinished: readonly BranchRef[],
+): Promise<BranchStatus> {
+  const isUnfinished = unfinished.some((ref) => ref.repo === repo && ref.branch === branch)
+  const live = await liveRelease(ctx.paths, { repo, branch })
+  return {
+    repo,
+    branch,
+    release: live?.release ?? null,
+    frozen: (await frozen(ctx, { repo, branch })) ?? null,
+    // The journal is read only while the branch has a deploy that is not over.
+    deploying: isUnfinished ? await deployAt(ctx, { repo, branch }) : null,
+    reverted: live === undefined ? null : await revertedFor(ctx, live),
+    processes: live === undefined ? [] : await processesWithLines(ctx, live),
+  }
 }
 
 /** What the live release was put back for. A deploy that comes after it makes this the past. */
@@ -71,10 +86,7 @@ async function revertedFor(ctx: Context, live: Release): Promise<BranchStatus['r
   return { release, by, why, former: live.origin }
 }
 
-/** The journal is read only while the branch has a deploy that is not over. */
 async function deployAt(ctx: Context, ref: BranchRef): Promise<BranchStatus['deploying']> {
-  const notes = await listUnfinished(ctx.paths)
-  if (!notes.some(({ repo, branch }) => repo === ref.repo && branch === ref.branch)) return null
   const running = (await listRecords(ctx.paths, ref)).findLast(({ result }) => result === 'running')
   const at = running?.phases.at(-1)
   if (running === undefined || at === undefined) return null

@@ -21,6 +21,7 @@ export async function lastLogLines(
   index: number,
   count: number,
 ): Promise<LogLine[]> {
+  if (count === 0) return []
   const directory = join(ctx.paths.service(ref, runner, index), 'log', 'main')
   const found = await listDirectory(directory)
   // Old files are named after the time of their end: the order of the names is that of time.
@@ -30,7 +31,7 @@ export async function lastLogLines(
     if (lines.length >= count) break
     lines = [...(await linesOf(join(directory, name))), ...lines]
   }
-  return count === 0 ? [] : lines.slice(-count).map((line) => parseLine(line))
+  return lines.slice(-count).map((line) => parseLine(line))
 }
 
 /** One line as multilog's `t` writes it: `@`, a TAI64N label in 24 hexadecimal digits, a blank, the text. Pure. */
