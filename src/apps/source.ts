@@ -12,6 +12,12 @@ export function versionIn(source: string | undefined): string | undefined {
   return /^artifact:.*@([^@]+)$/.exec(source ?? '')?.[1]
 }
 
+/** The app and target that it is a version of; undefined: it came from elsewhere. */
+export function appIn(source: string | undefined): AppRef | undefined {
+  const [, app, target] = /^artifact:([^/@]+)\/([^/@]+)/.exec(source ?? '') ?? []
+  return app === undefined || target === undefined ? undefined : { app, target }
+}
+
 export function usualArtifact(app: string): string {
   return `${app}.tar.gz`
 }

@@ -1,15 +1,18 @@
 /** Installs an app from the repository of artifacts: `deploy <app>`; goes back; lists what is kept. */
 import { deployApp, rollBackApp } from '../apps/deploy.ts'
 import { keptVersions } from '../apps/listing.ts'
+import { liveVersion } from '../apps/records.ts'
 import { usualArtifact } from '../apps/source.ts'
 import { brokenRepos } from '../config/broken.ts'
 import type { BranchConfig } from '../config/types.ts'
 import type { Context } from '../context.ts'
 import { PypaasError } from '../errors.ts'
 import type { AppRef } from '../paths.ts'
+import { reportBranch, reportTree } from '../pull/fleet-report.ts'
+import { openArtifacts } from '../store/open.ts'
 import { checkName, DEFAULT_TARGET } from '../store/versions.ts'
 import { tee } from '../system/output.ts'
-import { repositoryOf, textOf } from './artifact/options.ts'
+import { textOf } from './artifact/options.ts'
 import type { Invocation } from './command.ts'
 import { branchOf } from './lookup.ts'
 import { table } from './text.ts'
@@ -44,17 +47,25 @@ export async function run(invocation: Invocation): Promise<number> {
     if (isRollback) await rollBackApp(install, version)
     else {
       const artifact = textOf(options, 'artifact') ?? usualArtifact(app.app)
-      await deployApp(install, await repositoryOf(ctx, options), { artifact, version })
+      await deployApp(install, await openArtifacts(ctx), { artifact, version })
     }
   } finally {
     // Also what failed after it was live has left a former release to be ended.
     if (branch !== undefined) session.settleLater({ repo: branch.repo, branch: branch.branch })
+    await reportInstalled(ctx, app, branch)
   }
   if (json) {
     const live = (await keptVersions(ctx, app, branch)).find((kept) => kept.live)
     out.line(JSON.stringify(live, null, 2))
   }
   return 0
+}
+
+/** Tells the fleet at once: what is live is not removed from the repository. */
+async function reportInstalled(ctx: Context, app: AppRef, branch: BranchConfig | undefined): Promise<void> {
+  if (branch !== undefined) return reportBranch(ctx, { repo: branch.repo, branch: branch.branch })
+  const live = await liveVersion(ctx.paths, app)
+  if (live !== undefined) await reportTree(ctx, app, live)
 }
 
 /**

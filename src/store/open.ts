@@ -37,7 +37,7 @@ export async function openStore(ctx: Context, address: string, s3?: S3Config): P
 
 /**
  * Opens the repository of artifacts.
- * @param options.store another one than is configured
+ * @param options.store another one than is configured; who can give none leaves it out
  * @throws PypaasError `config` if none is configured, or it cannot be used
  */
 export async function openArtifacts(
@@ -50,7 +50,7 @@ export async function openArtifacts(
   if (options.store !== undefined) return artifactsOf(await openStore(ctx, options.store), verify)
   if (artifacts?.store === undefined) {
     throw new PypaasError('config', 'no repository of artifacts is configured', {
-      hint: `write \`artifacts: {store: …}\` into pypaas.yml, or give --store; ${ADDRESS}`,
+      hint: `write \`artifacts: {store: …}\` into pypaas.yml${'store' in options ? ', or give --store' : ''}; ${ADDRESS}`,
     })
   }
   return artifactsOf(await openParsed(ctx, artifacts.store), verify)

@@ -6,7 +6,7 @@ import { createApp, type Files, type Result } from '../support/app.ts'
 import { domainWith } from '../support/apps.ts'
 import { temporaryDirectory } from '../support/context.ts'
 import { createHost, run, type Host } from '../support/host.ts'
-import { answering, DOMAIN, repoWith } from '../support/web.ts'
+import { answering, DOMAIN, repoWith, SOON } from '../support/web.ts'
 
 interface Setup {
   readonly host: Host
@@ -16,9 +16,13 @@ interface Setup {
   readonly deploy: (...args: string[]) => Promise<Result>
 }
 
-async function setup(target: string, main: object = {}, sign?: string): Promise<Setup> {
+async function setup(
+  target: string,
+  { artifacts, ...main }: { artifacts?: object; fleet?: object } = {},
+  sign?: string,
+): Promise<Setup> {
   const store = await temporaryDirectory()
-  const host = await createHost({ artifacts: { store, ...main } })
+  const host = await createHost({ artifacts: { store, ...artifacts }, ...main })
   const app = await createApp({ 'package.json': '{"name": "web"}' })
   const succeed = async (...args: string[]): Promise<void> => {
     const { status, stdout, stderr } = await host.pypaas('artifact', ...args)
@@ -117,8 +121,31 @@ test('a version that does not start leaves the former one live, and is told of',
   expect((await host.get(DOMAIN)).body).toBe('three')
 })
 
+test('a host of a fleet says what it deployed, and that is not removed from the repository', async () => {
+  const { host, publish, deploy } = await setup('main', { fleet: { host: 'one' } })
+  await host.configure('repos/web.yml', repoWith({}))
+  await host.configure(`domains/${DOMAIN}.yml`, domainWith('web'))
+  await host.serve()
+  const reported = async (): Promise<unknown> =>
+    JSON.parse((await host.pypaas('fleet', 'status', 'web', '--json')).stdout) as unknown
+  const of = (version: string): object[] => [
+    { app: 'web', target: 'main', hosts: [{ host: 'one', version, health: 'healthy', turn: 'none' }] },
+  ]
+  for (const version of ['1', '2', '3']) {
+    await publish(version, { 'server.mjs': answering(version) })
+    expect((await deploy('--target', 'main')).status).toBe(0)
+    expect(await reported()).toMatchObject(of(version))
+  }
+  // A rollback that knows nothing of apps is told of when its former release has ended.
+  expect((await host.ssh('rollback', 'web', 'main')).status).toBe(0)
+  await expect.poll(reported, SOON).toMatchObject(of('2'))
+  const { stdout } = await host.pypaas('artifact', 'gc', '--max-versions', '1', '--json')
+  expect(JSON.parse(stdout)).toMatchObject({ removed: [{ app: 'web', version: '1' }] })
+  expect((await deploy('--target', 'main', '--version', '2')).status).toBe(0)
+})
+
 test('an app without runners is files below a link', async () => {
-  const { host, publish, deploy } = await setup('master')
+  const { host, publish, deploy } = await setup('master', { fleet: { host: 'one' } })
   const live = join(host.paths.app({ app: 'web', target: 'master' }).live, 'page')
   expect((await deploy('--list')).stdout).toBe('no version of web master is on this host')
   for (const version of ['1', '2']) {
@@ -134,6 +161,9 @@ test('an app without runners is files below a link', async () => {
   const back = await deploy('--rollback', '--json')
   expect(JSON.parse(back.stdout)).toMatchObject({ version: '1', live: true })
   expect(await readFile(live, 'utf8')).toBe('1')
+  expect((await host.pypaas('fleet', 'status')).stdout).toMatch(
+    /^web\/master: newest 2\n {4}one {2}1 {2}healthy/,
+  )
   expect((await deploy('--rollback', '--version', '2')).status).toBe(0)
   expect(await readFile(live, 'utf8')).toBe('2')
 })
@@ -144,7 +174,11 @@ test('with allowed signers, what is not signed or was altered is refused, and no
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', key])
   const signers = join(keys, 'signers')
   await writeFile(signers, `ci@example.com ${await readFile(`${key}.pub`, 'utf8')}`)
-  const { host, store, publish, deploy } = await setup('master', { allowed_signers: signers }, key)
+  const { host, store, publish, deploy } = await setup(
+    'master',
+    { artifacts: { allowed_signers: signers } },
+    key,
+  )
   await publish('1', { page: 'one' })
   expect(await deploy()).toMatchObject({ status: 0, stderr: '' })
 
@@ -191,6 +225,10 @@ test('what is typed wrongly is answered with what is right', async () => {
     expect.stringContaining('cannot be the name of a target'),
   ])
   expect(await wrong()).toEqual([1, expect.stringContaining('there is no web/master/web.tar.gz')])
+  expect(await wrong('--store', '/elsewhere')).toEqual([
+    2,
+    expect.stringContaining("unknown option '--store'"),
+  ])
   expect(await wrong('--rollback')).toEqual([
     1,
     expect.stringContaining('web master: there is no kept version before the live one'),

@@ -6,18 +6,19 @@ import { setMaxListeners } from 'node:events'
 import { runSshCommand } from '../run-ssh-command.ts'
 import { pollSources } from './polling.ts'
 import { preload } from './preload.ts'
+import { afterDeploy } from '../after-deploy.ts'
 import type { Session } from '../command.ts'
 import { stampOf } from '../../config/sources.ts'
 import type { Context } from '../../context.ts'
 import { branchesWithLostMoves } from '../../deploy/moves.ts'
 import { agreeWithLive, recoverBranch } from '../../deploy/recover.ts'
 import { routeTraffic } from '../../deploy/route.ts'
-import { settle } from '../../deploy/settle.ts'
 import { listUnfinished } from '../../deploy/unfinished.ts'
 import { messageOf, PypaasError } from '../../errors.ts'
 import { openContext } from '../../host.ts'
 import { ensureNginx, nginxRunning, stopNginx } from '../../nginx/managed.ts'
 import type { BranchRef, ReleaseRef } from '../../paths.ts'
+import { clearKilledPulls } from '../../pull/begun.ts'
 import { ensureHostSvscan, stopHostSvscan } from '../../services/host-svscan.ts'
 import { startedReleases, stopServices } from '../../services/tree.ts'
 import { watchedKeys } from '../../ssh/keys.ts'
@@ -74,12 +75,13 @@ export async function startDaemon(ctx: Context, options: DaemonOptions): Promise
   }
   try {
     await preload()
-    await recoverAll(ctx, (ref) => later('settle', () => settle(ctx, ref, closing.signal)))
+    await recoverAll(ctx, (ref) => later('settle', () => afterDeploy(ctx, ref, closing.signal)))
+    await clearKilledPulls(ctx)
     await keepRunning(ctx)
     await routeTraffic(ctx, warnings(ctx))
     const present = sharedContexts(ctx)
     const settleLater = (ref: BranchRef): void =>
-      later('settle', async () => settle(await present(), ref, closing.signal))
+      later('settle', async () => afterDeploy(await present(), ref, closing.signal))
     const ssh = await startSsh(ctx, options, settleLater)
     later('look at sources', () =>
       pollSources({
