@@ -1,4 +1,4 @@
-/** Deploys of apps from the repository of artifacts: to a version, or back to a kept one. */
+/** Deploys of apps from the repository of artifacts: to a version, back to a kept one, or off the host. */
 import { requireMain } from '../config/broken.ts'
 import { messageOf, PypaasError } from '../errors.ts'
 import type { Artifacts } from '../store/artifacts.ts'
@@ -7,6 +7,7 @@ import { emptyWorkingArea, fetchVersion, type Wanted } from './fetch.ts'
 import { goBack, goLive, placeVersion, prepareAnew } from './files.ts'
 import type { Install } from './install.ts'
 import { pruneApp } from './prune.ts'
+import { removeApp } from './remove.ts'
 import { liveVersion, readInstalled } from './records.ts'
 import { recoverApp } from './recover.ts'
 import { deployRelease, rollBackRelease } from './runners.ts'
@@ -52,6 +53,11 @@ export function rollBackApp(install: Install, version: string | undefined): Prom
     if (install.branch === undefined) await goBack(install, version)
     else await rollBackRelease(install, install.branch, version)
   })
+}
+
+/** Takes an app without runners off this host, with every version of it. */
+export function uninstallApp(install: Install): Promise<void> {
+  return changing(install, 'removal', () => removeApp(install))
 }
 
 async function deployFiles(

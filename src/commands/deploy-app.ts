@@ -1,5 +1,5 @@
-/** Installs an app from the repository of artifacts: `deploy <app>`; goes back; lists what is kept. */
-import { deployApp, rollBackApp } from '../apps/deploy.ts'
+/** Installs an app from the repository of artifacts: `deploy <app>`; goes back; lists what is kept; removes it. */
+import { deployApp, rollBackApp, uninstallApp } from '../apps/deploy.ts'
 import { keptVersions } from '../apps/listing.ts'
 import { liveVersion } from '../apps/records.ts'
 import { usualArtifact } from '../apps/source.ts'
@@ -7,6 +7,7 @@ import { brokenRepos } from '../config/broken.ts'
 import type { BranchConfig } from '../config/types.ts'
 import type { Context } from '../context.ts'
 import { PypaasError } from '../errors.ts'
+import { reportGone } from '../fleet/report.ts'
 import type { AppRef } from '../paths.ts'
 import { reportBranch, reportTree } from '../pull/fleet-report.ts'
 import { openArtifacts } from '../store/open.ts'
@@ -26,12 +27,9 @@ export async function run(invocation: Invocation): Promise<number> {
   const version = textOf(options, 'version')
   if (version !== undefined) checkName('version', version)
   const branch = runnersOf(ctx, app)
-  const [isList, isRollback] = [options['list'] === true, options['rollback'] === true]
-  if (isList && (isRollback || version !== undefined)) {
-    throw new PypaasError('usage', '--list stands alone', {
-      hint: 'it shows what is kept, and changes nothing',
-    })
-  }
+  const [isList, isRollback, isRemoval] = ['list', 'rollback', 'remove'].map((name) => options[name] === true)
+  checkAlone('--list', isList, isRollback || isRemoval || version !== undefined)
+  checkAlone('--remove', isRemoval, isRollback || version !== undefined)
   if (isList) return list(invocation, app, branch)
   const said = json ? err : out
   const install = {
@@ -44,7 +42,8 @@ export async function run(invocation: Invocation): Promise<number> {
     wait: waitOf(options),
   }
   try {
-    if (isRollback) await rollBackApp(install, version)
+    if (isRemoval) await uninstallApp(install)
+    else if (isRollback) await rollBackApp(install, version)
     else {
       const artifact = textOf(options, 'artifact') ?? usualArtifact(app.app)
       await deployApp(install, await openArtifacts(ctx), { artifact, version })
@@ -56,16 +55,23 @@ export async function run(invocation: Invocation): Promise<number> {
   }
   if (json) {
     const live = (await keptVersions(ctx, app, branch)).find((kept) => kept.live)
-    out.line(JSON.stringify(live, null, 2))
+    out.line(JSON.stringify(live ?? null, null, 2))
   }
   return 0
+}
+
+function checkAlone(option: string, given: boolean | undefined, others: boolean): void {
+  if (given !== true || !others) return
+  throw new PypaasError('usage', `${option} stands alone`, {
+    hint: '--list shows what is kept, --remove takes all of it away',
+  })
 }
 
 /** Tells the fleet at once: what is live is not removed from the repository. */
 async function reportInstalled(ctx: Context, app: AppRef, branch: BranchConfig | undefined): Promise<void> {
   if (branch !== undefined) return reportBranch(ctx, { repo: branch.repo, branch: branch.branch })
   const live = await liveVersion(ctx.paths, app)
-  if (live !== undefined) await reportTree(ctx, app, live)
+  await (live === undefined ? reportGone(ctx, app) : reportTree(ctx, app, live))
 }
 
 /**

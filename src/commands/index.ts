@@ -249,6 +249,15 @@ export const commands: readonly CommandSpec[] = [
     load: () => import('./fleet/resume.ts'),
   },
   {
+    name: 'fleet forget',
+    arguments: '<host>',
+    help: 'take a host that is gone for good out of the reports: what it ran may be removed',
+    ssh: true,
+    right: 'operate',
+    recovers: false,
+    load: () => import('./fleet/forget.ts'),
+  },
+  {
     name: 'artifact build',
     arguments: '[source]',
     options: [
@@ -366,6 +375,7 @@ export const commands: readonly CommandSpec[] = [
       ['--artifact <name>', 'which file of the app (default: <app>.tar.gz)'],
       ['--rollback', 'go back to the version before the live one, or to --version, which is kept'],
       ['--list', 'show the versions that are kept; * is live'],
+      ['--remove', 'take an app without runners off this host, with every version'],
       WAIT,
     ],
     help: 'install a version of an app from the repository of artifacts, and make it live',

@@ -55,6 +55,28 @@ export async function reportLive(
   if (fleet !== undefined) await writeReport(ctx, fleet, ref, { ...live, turn: 'none' })
 }
 
+/** Nothing of the app is on this host any more. Does nothing without a fleet in the configuration. */
+export async function reportGone(ctx: Context, ref: RollRef): Promise<void> {
+  const fleet = await openFleet(ctx)
+  if (fleet === undefined) return
+  const key = reportKey(ref, fleet.host)
+  try {
+    await fleet.board.remove(key)
+  } catch (error) {
+    ctx.log.warn({ key, error: messageOf(error) }, 'the report of this host could not be removed')
+  }
+}
+
+/**
+ * Removes what a host has said in any fleet.
+ * @returns the fleets that it was in
+ */
+export async function forgetHost(board: Board, host: string): Promise<RollRef[]> {
+  const reports = (await listReports(board)).filter((report) => report.host === host)
+  for (const report of reports) await board.remove(reportKey(report, host))
+  return reports.map(({ app, target }) => ({ app, target }))
+}
+
 /** What the hosts have said, of one fleet or of all. */
 export async function listReports(board: Board, ref?: RollRef): Promise<HostReport[]> {
   const documents = await board.list(reportPrefix(ref))

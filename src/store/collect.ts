@@ -87,7 +87,7 @@ async function liveVersions(
     const report = parse((await readDocument(store, key))?.text ?? '{}')
     if (report === undefined) {
       throw new PypaasError('failed', `${store.shown}/${key}, the report of a host, cannot be read`, {
-        hint: 'remove it if that host is gone; until then no version is removed',
+        hint: 'if that host is gone for good, remove this report; until then no version is removed',
       })
     }
     for (const version of [report['version'], report['to']])

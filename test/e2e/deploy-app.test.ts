@@ -128,20 +128,18 @@ test('a host of a fleet says what it deployed, and that is not removed from the 
   await host.serve()
   const reported = async (): Promise<unknown> =>
     JSON.parse((await host.pypaas('fleet', 'status', 'web', '--json')).stdout) as unknown
-  const of = (version: string): object[] => [
-    { app: 'web', target: 'main', hosts: [{ host: 'one', version, health: 'healthy', turn: 'none' }] },
-  ]
   for (const version of ['1', '2', '3']) {
     await publish(version, { 'server.mjs': answering(version) })
     expect((await deploy('--target', 'main')).status).toBe(0)
-    expect(await reported()).toMatchObject(of(version))
+    expect(await reported()).toMatchObject(healthy(version))
   }
   // A rollback that knows nothing of apps is told of when its former release has ended.
   expect((await host.ssh('rollback', 'web', 'main')).status).toBe(0)
-  await expect.poll(reported, SOON).toMatchObject(of('2'))
+  await expect.poll(reported, SOON).toMatchObject(healthy('2'))
   const { stdout } = await host.pypaas('artifact', 'gc', '--max-versions', '1', '--json')
   expect(JSON.parse(stdout)).toMatchObject({ removed: [{ app: 'web', version: '1' }] })
   expect((await deploy('--target', 'main', '--version', '2')).status).toBe(0)
+  expect((await deploy('--target', 'main', '--remove')).stderr).toContain('goes live through the runners')
 })
 
 test('an app without runners is files below a link', async () => {
@@ -166,6 +164,12 @@ test('an app without runners is files below a link', async () => {
   )
   expect((await deploy('--rollback', '--version', '2')).status).toBe(0)
   expect(await readFile(live, 'utf8')).toBe('2')
+  expect((await deploy('--remove', '--version', '2')).stderr).toContain('--remove stands alone')
+  expect(await deploy('--remove')).toMatchObject({ status: 0, stdout: 'removed web master: 1, 2' })
+  expect(await readdir(join(host.paths.home, 'apps/web'))).toEqual(['.lock'])
+  expect((await host.pypaas('fleet', 'status')).stdout).toBe('no host has reported anything yet')
+  expect((await deploy('--remove')).stderr).toContain('no version of web master is on this host')
+  expect((await deploy()).status).toBe(0)
 })
 
 test('with allowed signers, what is not signed or was altered is refused, and nothing of it is unpacked', async () => {
@@ -240,6 +244,11 @@ test('what is typed wrongly is answered with what is right', async () => {
     expect.stringContaining('the configuration of the repo web has mistakes'),
   ])
 })
+
+/** What the fleet is told of the only host. */
+function healthy(version: string): object[] {
+  return [{ app: 'web', target: 'main', hosts: [{ host: 'one', version, health: 'healthy', turn: 'none' }] }]
+}
 
 async function metaAt(path: string): Promise<object> {
   return JSON.parse(await readFile(path, 'utf8')) as object

@@ -45,6 +45,12 @@ test('`fleet status` says where a roll-out stands, and `fleet resume` lets it go
   await (await takeTurn(one, ROLL)).succeeded()
   expect(await pypaas('status')).toMatchObject({ status: 0 })
   expect((await pypaas('resume', 'shop')).stdout).toBe('shop/master is not stopped')
+  expect(await pypaas('forget', 'two')).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('no host "two" has reported anything') as string,
+  })
+  expect((await pypaas('forget', 'one')).stdout).toMatch(/^one is forgotten in shop\/master;/)
+  expect((await pypaas('status')).stdout).toBe('no host has reported anything yet')
 })
 
 test('without a place to look, it says what to configure', async () => {
