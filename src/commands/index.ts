@@ -160,6 +160,7 @@ export const commands: readonly CommandSpec[] = [
   },
   {
     name: 'rebuild_authorized_keys',
+    options: [WAIT],
     help: 'make .ssh/authorized_keys from the keys in .ssh/authorized_keys.d',
     ssh: false,
     right: 'host',

@@ -1,10 +1,23 @@
 /** `.ssh/authorized_keys` from the keys in `.ssh/authorized_keys.d`. */
 import { rebuildAuthorizedKeys } from '../ssh/authorized-keys.ts'
+import { withLock } from '../system/lock.ts'
 import type { Invocation } from './command.ts'
+import { waitOf } from './wait.ts'
 
 /** 1 if a key was left out. */
-export async function run({ ctx, session, json, out, err }: Invocation): Promise<number> {
-  const { path, keys, problems, kept } = await rebuildAuthorizedKeys(ctx.paths, session.self)
+export async function run({ ctx, session, options, json, out, err }: Invocation): Promise<number> {
+  const locking = {
+    what: 'rebuild_authorized_keys',
+    now: ctx.now(),
+    wait: waitOf(options),
+    signal: session.signal,
+  }
+  // Who waited reads the directory again: the last of two has what both have put there.
+  const { path, keys, problems, kept } = await withLock(
+    ctx.paths.runFile('authorized_keys.lock'),
+    locking,
+    () => rebuildAuthorizedKeys(ctx.paths, session.self),
+  )
   const status = problems.some(({ leftOut }) => leftOut) ? 1 : 0
   if (json) {
     const names = keys.map(({ name, type }) => ({ name, type }))

@@ -3,13 +3,14 @@ import { releaseSizes } from '../deploy/size.ts'
 import { listReleases, liveReleaseName } from '../system/state.ts'
 import type { Invocation } from './command.ts'
 import { branchOf } from './lookup.ts'
-import { bytes, table } from './text.ts'
+import { bytes, duration, table } from './text.ts'
 
 interface Listed {
   readonly release: string
   readonly commit: string
   readonly subject: string
   readonly by: string
+  /** ISO 8601, UTC. */
   readonly created: string
   /** Bytes that would be free without it: files that other releases share do not count. */
   readonly size: number
@@ -44,6 +45,7 @@ export async function run({ ctx, args: [repo = '', name = ''], json, out }: Invo
     row.release,
     row.commit.slice(0, 11),
     row.by,
+    `${duration(ctx.now().getTime() - Date.parse(row.created))} ago`,
     bytes(row.size),
     `${row.subject}${row.origin === null ? '' : ` (back to ${row.origin})`}`,
   ])

@@ -4,7 +4,7 @@ import { PypaasError } from '../errors.ts'
 /** The option's row in the table of commands. */
 export const WAIT = [
   '--wait <seconds>',
-  'how long to wait for another change of the branch (default: until it ends)',
+  'how long to wait for another change of the same (default: until it ends)',
 ] as const
 
 /** Undefined: as long as it takes. */

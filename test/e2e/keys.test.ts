@@ -1,6 +1,7 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { withLock } from '../../src/system/lock.ts'
 import { createHost, run } from '../support/host.ts'
 import { makeKey } from '../support/ssh.ts'
 
@@ -41,6 +42,14 @@ test('rebuild_authorized_keys writes every good key and tells of every bad line'
     ],
     problems: [],
     kept: 1,
+  })
+
+  // One at a time: of two that write at once, neither may lose what the other has read.
+  const path = host.paths.runFile('authorized_keys.lock')
+  await withLock(path, { what: 'another rebuild', now: new Date() }, async () => {
+    const busy = await host.pypaas('rebuild_authorized_keys', '--wait', '0')
+    expect(busy.status).toBe(4)
+    expect(busy.stderr).toContain('another rebuild')
   })
   expect(await host.stop()).toEqual([])
 })

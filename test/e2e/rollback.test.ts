@@ -96,7 +96,9 @@ test('releases lists what is kept, for people and for programs', async () => {
     ),
   )
   expect(lines[1]).toMatch(
-    new RegExp(`^ +${kept[1]?.release} +${commits[2]?.slice(0, 11)} +alice +[\\d.]+ KiB +a change$`),
+    new RegExp(
+      `^ +${kept[1]?.release} +${commits[2]?.slice(0, 11)} +alice +\\d+ s ago +[\\d.]+ KiB +a change$`,
+    ),
   )
   const rows = JSON.parse((await host.pypaas('releases', 'web', 'main', '--json')).stdout) as object[]
   expect(rows[0]).toEqual({
