@@ -2,6 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unpackArchive } from '../artifact/unpack.ts'
+import { subjectOf } from '../artifact/info.ts'
 import type { Context } from '../context.ts'
 import type { AppRef } from '../paths.ts'
 import type { Artifacts } from '../store/artifacts.ts'
@@ -49,20 +50,11 @@ export async function fetchVersion(
     ...contents,
     sha256,
     commit: /^[0-9a-f]{40}$/.test(info?.commit ?? '') ? (info?.commit ?? '') : sha256.slice(0, 40),
-    subject: firstLine(info?.message) ?? `version ${version}`,
+    subject: subjectOf(info) ?? `version ${version}`,
   }
 }
 
 /** Removes what a former deploy has left in it. The caller holds the app's lock. */
 export async function emptyWorkingArea(ctx: Context, app: AppRef): Promise<void> {
   await rm(ctx.paths.app(app).unpack, { recursive: true, force: true })
-}
-
-function firstLine(message: string | undefined): string | undefined {
-  const line = message
-    ?.split('\n', 1)[0]
-    ?.replaceAll(/\p{Cc}/gu, ' ')
-    .trim()
-    .slice(0, 200)
-  return line === '' ? undefined : line
 }

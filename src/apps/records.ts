@@ -1,10 +1,9 @@
 /** What is known of the versions of an app that are on this host, and of a deploy that is not quite over. */
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { hasErrno } from '../errors.ts'
 import { nameOfFile } from '../names.ts'
 import type { AppRef, Paths } from '../paths.ts'
-import { readIfThere, readLinkIfThere, replaceFile } from '../system/files.ts'
+import { namesIn, readIfThere, readLinkIfThere, replaceFile } from '../system/files.ts'
 
 /** A whole version below `versions/`: unpacked, checked and prepared. */
 export interface Installed {
@@ -81,14 +80,4 @@ export async function readPending(paths: Paths, app: AppRef): Promise<Pending | 
 
 export async function clearPending(paths: Paths, app: AppRef): Promise<void> {
   await rm(paths.app(app).pending, { force: true })
-}
-
-/** Names in a directory, hidden ones too; none if it is not there. */
-export async function namesIn(path: string): Promise<string[]> {
-  try {
-    return await readdir(path)
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return []
-    throw error
-  }
 }

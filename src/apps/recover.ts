@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { orphansIn } from '../deploy/sweep.ts'
 import { messageOf } from '../errors.ts'
 import { nameOfFile } from '../names.ts'
+import { namesIn } from '../system/files.ts'
 import { liveRelease } from '../system/state.ts'
 import { emptyWorkingArea } from './fetch.ts'
 import { endHooks, finish } from './finish.ts'
@@ -11,7 +12,6 @@ import { versionAt, type Install } from './install.ts'
 import {
   clearPending,
   liveVersion,
-  namesIn,
   readInstalled,
   readPending,
   removeInstalled,

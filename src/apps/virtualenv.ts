@@ -11,10 +11,9 @@ import type { Context } from '../context.ts'
 import { environmentOf } from '../environment.ts'
 import { nameOfFile } from '../names.ts'
 import type { AppRef } from '../paths.ts'
-import { readLinkIfThere, replaceLink } from '../system/files.ts'
+import { namesIn, readLinkIfThere, replaceLink } from '../system/files.ts'
 import { withLock } from '../system/lock.ts'
 import type { HookRun, Version } from './app-hooks.ts'
-import { namesIn } from './records.ts'
 
 const REQUIREMENTS = 'requirements.txt'
 /** The name that apps of yodeploy know it by. */

@@ -2,7 +2,7 @@
 import { lstat, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
-import { hasErrno } from '../errors.ts'
+import { namesIn } from '../system/files.ts'
 
 /**
  * Removes wheels, downloads and fetched repositories. A build that runs at this moment may fail and can be begun anew;
@@ -30,13 +30,4 @@ async function sizeOf(path: string): Promise<number> {
   let total = 0
   for (const name of await readdir(path)) total += await sizeOf(join(path, name))
   return total
-}
-
-async function namesIn(path: string): Promise<string[]> {
-  try {
-    return await readdir(path)
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return []
-    throw error
-  }
 }

@@ -57,6 +57,16 @@ export async function readInfo(directory: string): Promise<ArtifactInfo | undefi
   })
 }
 
+/** The subject of its commit, for people; undefined if that has none. */
+export function subjectOf(info: Pick<ArtifactInfo, 'message'> | undefined): string | undefined {
+  const line = info?.message
+    .split('\n', 1)[0]
+    ?.replaceAll(/\p{Cc}/gu, ' ')
+    .trim()
+    .slice(0, 200)
+  return line === '' ? undefined : line
+}
+
 /**
  * Compares an unpacked artifact with its description.
  * @throws PypaasError `failed` naming the first difference

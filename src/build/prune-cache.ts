@@ -1,10 +1,10 @@
 /** Removes dependencies that no build has used for a while. */
-import { readdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Context } from '../context.ts'
 import { hasErrno, PypaasError } from '../errors.ts'
 import { nameOfFile } from '../names.ts'
-import { readLinkIfThere } from '../system/files.ts'
+import { namesIn, readLinkIfThere } from '../system/files.ts'
 import { withLock } from '../system/lock.ts'
 import { discardTree } from './reuse.ts'
 import { completeMark, removeVenv } from './venv.ts'
@@ -84,16 +84,6 @@ async function linkedVenvs(ctx: Context): Promise<Set<string>> {
     }
   }
   return linked
-}
-
-/** All names, hidden ones too; none if there is no such directory. */
-async function namesIn(path: string): Promise<string[]> {
-  try {
-    return await readdir(path)
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return []
-    throw error
-  }
 }
 
 async function modified(path: string): Promise<number | undefined> {

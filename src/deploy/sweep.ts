@@ -1,13 +1,12 @@
 /** Removes what killed processes left half done beside the files of deploys: each temporary name tells whose it is. */
-import { readdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
-import { hasErrno } from '../errors.ts'
 import { joinNames } from '../names.ts'
 import { switchPaths } from '../nginx/switching.ts'
 import type { BranchRef } from '../paths.ts'
 import { finishDelisting } from '../services/enlistment.ts'
-import { ownerOfTemporary } from '../system/files.ts'
+import { namesIn, ownerOfTemporary } from '../system/files.ts'
 import { tryLock } from '../system/lock.ts'
 import { isRunning } from '../system/process-table.ts'
 import { waitingIn } from './queue.ts'
@@ -73,15 +72,5 @@ async function sweepLocks(ctx: Context, ref: BranchRef): Promise<void> {
     if (held === undefined) continue
     await rm(path, { force: true })
     await held.release()
-  }
-}
-
-/** Hidden names too. */
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory)
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return []
-    throw error
   }
 }

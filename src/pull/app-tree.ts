@@ -4,7 +4,7 @@ import { runAppHooks, type Version } from '../apps/app-hooks.ts'
 import { versionAt } from '../apps/install.ts'
 import { prepareVersion } from '../apps/prepare.ts'
 import { sourceText, usualArtifact } from '../apps/source.ts'
-import { readInfo } from '../artifact/info.ts'
+import { readInfo, subjectOf } from '../artifact/info.ts'
 import type { Remote } from '../config/remote.ts'
 import type { BranchConfig } from '../config/types.ts'
 import type { Context } from '../context.ts'
@@ -44,7 +44,7 @@ export async function appTree(
     versionAt({ ctx, app: { app, target }, branch }, info?.version ?? news.name, { path, commit })
   return {
     commit,
-    subject: firstLine(info?.message) ?? news.subject,
+    subject: subjectOf(info) ?? news.subject,
     tree: {
       path: files,
       source,
@@ -72,13 +72,4 @@ function askedFor(remote: Remote, { name }: News): AskedFor | undefined {
 export function sourceOf(remote: Remote, { name }: News): string {
   if (remote.kind !== 'artifact') return `${remote.shown}@${name}`
   return sourceText(remote, remote.artifact ?? usualArtifact(remote.app), name)
-}
-
-function firstLine(message: string | undefined): string | undefined {
-  const line = message
-    ?.split('\n', 1)[0]
-    ?.replaceAll(/\p{Cc}/gu, ' ')
-    .trim()
-    .slice(0, 200)
-  return line === '' ? undefined : line
 }

@@ -2,10 +2,11 @@
  * The trees of a pull: `LOCAL/current` is a symbolic link to one of them, and is swung by one rename, so that who
  * watches it sees the former tree or the new one. What is known of a tree is written before it can be current.
  */
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { hasErrno } from '../errors.ts'
 import {
+  namesIn,
   ownerOfTemporary,
   readIfThere,
   readLinkIfThere,
@@ -117,14 +118,4 @@ export async function removeTree(places: Places, name: string): Promise<void> {
   }
   await rm(aside, { recursive: true, force: true })
   await rm(places.record(name), { force: true })
-}
-
-/** Hidden names too. */
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory)
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return []
-    throw error
-  }
 }

@@ -1,8 +1,7 @@
 /** Removes what is kept of remotes that nothing has been fetched from for a while. */
-import { readdir, rm, stat } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hasErrno } from '../errors.ts'
-import { ownerOfTemporary } from '../system/files.ts'
+import { namesIn, ownerOfTemporary } from '../system/files.ts'
 import { isRunning } from '../system/process-table.ts'
 
 /** Milliseconds: 30 days. What is fetched later than that is fetched as a whole. */
@@ -23,13 +22,4 @@ async function isUnused(path: string, name: string, now: Date): Promise<boolean>
   // A fetch that brings something sets the ref.
   const used = await stat(name.endsWith('.git') ? join(path, 'refs', 'heads') : path).catch(() => undefined)
   return used !== undefined && now.getTime() - used.mtimeMs > UNUSED
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory)
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT')) return []
-    throw error
-  }
 }

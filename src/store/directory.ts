@@ -3,10 +3,11 @@
  * compares before it writes holds a kernel lock of the key's directory, which file systems share as well.
  */
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { hasErrno, PypaasError } from '../errors.ts'
 import {
+  namesIn,
   ownerOfTemporary,
   readIfThere,
   replaceFile,
@@ -141,7 +142,7 @@ export async function directoryStore(root: string): Promise<Store> {
     async sweep(prefix, before) {
       checkKey(`${prefix}x`)
       const directory = join(root, prefix)
-      for (const name of await names(directory)) {
+      for (const name of await namesIn(directory)) {
         if (ownerOfTemporary(name) === undefined) continue
         const file = await stat(join(directory, name)).catch(() => undefined)
         if (file !== undefined && file.mtime < before) await rm(join(directory, name), { force: true })
@@ -178,7 +179,7 @@ async function walk(
   deep = true,
 ): Promise<string[]> {
   const directories: string[] = []
-  for (const name of await names(join(root, prefix))) {
+  for (const name of await namesIn(join(root, prefix))) {
     if (name === LOCK || name.endsWith(META) || ownerOfTemporary(name) !== undefined) continue
     const key = prefix + name
     const file = await stat(join(root, key)).catch(() => undefined)
@@ -188,13 +189,4 @@ async function walk(
     } else if (file?.isFile() === true) found({ key, size: file.size, modified: file.mtime })
   }
   return directories
-}
-
-async function names(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory)
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return []
-    throw error
-  }
 }

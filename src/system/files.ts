@@ -1,5 +1,5 @@
 /** Files that are never half written: a temporary file beside the target, fsync, rename. */
-import { mkdir, open, readFile, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { hasErrno } from '../errors.ts'
@@ -84,6 +84,16 @@ export async function readLinkIfThere(path: string): Promise<string | undefined>
     return await readlink(path)
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return undefined
+    throw error
+  }
+}
+
+/** Names in a directory, hidden ones too, in no order; none if there is no such directory. */
+export async function namesIn(path: string): Promise<string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return []
     throw error
   }
 }
