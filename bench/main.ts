@@ -17,8 +17,19 @@ import { rollout } from './rollout.ts'
 import { createEnds, type Bench, type Report, type Subject } from './subject.ts'
 import { switching } from './switching.ts'
 import { tableText } from './table.ts'
+import { transfers } from './transfers.ts'
 
-const SUBJECTS: readonly Subject[] = [push, switching, growth, parallel, rollback, archives, polls, rollout]
+const SUBJECTS: readonly Subject[] = [
+  push,
+  switching,
+  growth,
+  parallel,
+  rollback,
+  archives,
+  transfers,
+  polls,
+  rollout,
+]
 const USAGE = `npm run bench -- [--quick] [subject…]
 
   --quick    fewer runs and smaller sizes, to see that all of it works
