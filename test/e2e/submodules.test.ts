@@ -1,47 +1,10 @@
 import { readdir } from 'node:fs/promises'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { connect } from 'node:net'
-import { basename, dirname } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { basename } from 'node:path'
+import { expect, test } from 'vitest'
 import { liveRelease } from '../../src/system/state.ts'
-import type { App } from '../support/app.ts'
 import { domainWith, repoWithRunners } from '../support/apps.ts'
 import { createHost, type Host } from '../support/host.ts'
-import { claimPortRange } from '../support/ports.ts'
-import { SOON } from '../support/web.ts'
-
-/** Serves the working copies beside this one over git's own protocol; returns the URL of their directory. */
-async function serveOverGit({ dir }: App): Promise<string> {
-  const { min: port } = claimPortRange(1)
-  const args = [
-    '--reuseaddr',
-    '--export-all',
-    '--listen=127.0.0.1',
-    `--port=${port}`,
-    `--base-path=${dirname(dir)}`,
-  ]
-  // As `git daemon` it would be a child that a signal to git leaves behind.
-  const daemon = spawn('git', ['daemon', ...args], { stdio: 'ignore', detached: true })
-  const ended = once(daemon, 'exit')
-  onTestFinished(async () => {
-    process.kill(-(daemon.pid ?? 0), 'SIGTERM')
-    await ended
-  })
-  await expect.poll(() => listens(port), SOON).toBe(true)
-  return `git://127.0.0.1:${port}`
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port })
-    socket.on('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on('error', () => resolve(false))
-  })
-}
+import { addSubmodule, serveOverGit } from '../support/submodules.ts'
 
 async function staticHost(): Promise<Host> {
   const host = await createHost()
@@ -49,13 +12,6 @@ async function staticHost(): Promise<Host> {
   await host.configure('domains/site.test.yml', domainWith('site', { '/': 'files' }))
   await host.serve()
   return host
-}
-
-/** Adds a submodule to a working copy and commits it. */
-async function addSubmodule(app: App, url: string, path: string): Promise<void> {
-  const added = await app.git('-c', 'protocol.file.allow=always', 'submodule', 'add', '--quiet', url, path)
-  if (added.status !== 0) throw new Error(added.stderr)
-  await app.commit({})
 }
 
 async function gitDirectories(path: string): Promise<string[]> {

@@ -1,18 +1,20 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { buildArtifact } from '../../src/artifact/build.ts'
+import { unpackArchive } from '../../src/artifact/unpack.ts'
 import { release } from '../../src/releasing/release.ts'
 import { silent } from '../../src/system/output.ts'
-import type { Result } from '../support/app.ts'
+import { createApp, type Result } from '../support/app.ts'
 import { temporaryDirectory } from '../support/context.ts'
 import { createHost, PYPAAS } from '../support/host.ts'
 import { openSshOf } from '../support/openssh.ts'
 import { safeDirectory } from '../support/ssh.ts'
+import { addSubmodule, serveOverGit } from '../support/submodules.ts'
 import { createProject, type Project } from './project.ts'
 
 const SOON = { timeout: 30_000 }
@@ -139,4 +141,37 @@ test('a build server builds the same bytes of the same commit, over SSH', async 
     )
   }
   expect(await project.state()).toEqual(before)
+})
+
+test('a build server builds a project with its submodules, theirs too, as a build here does', async () => {
+  const server = await createHost({}, await safeDirectory())
+  const ssh = await openSshOf(server)
+  const inner = await createApp({ 'inner.txt': 'inner one\n' })
+  const base = await serveOverGit(inner)
+  const outer = await createApp({ 'outer.txt': 'outer one\n' })
+  await addSubmodule(outer, `${base}/${basename(inner.dir)}`, 'inner')
+  const project = await createProject({ 'scripts/build.sh': 'cat vendor/outer/inner/inner.txt >built\n' })
+  const { ctx, app } = project
+  await addSubmodule(app, `${base}/${basename(outer.dir)}`, 'vendor/outer')
+  // What is released is what the commit says, not what the submodule has come to since.
+  await outer.commit({ 'outer.txt': 'outer two\n' })
+  const remote = `${userInfo().username}@127.0.0.1`
+  const env = { ...project.request.env, ...ssh.env }
+  const request = { ...project.request, env, remote, version: '1.1.0' }
+  const { artifact } = await release(ctx, request, silent, never)
+  const here = { source: app.dir, rev: 'v1.1.0', version: '1.1.0', format: 'tar.gz', download: true } as const
+  const output = await temporaryDirectory()
+  const local = await buildArtifact(ctx, { ...here, output, cwd: app.dir }, silent, never)
+  expect(Object.keys(local.info.files).toSorted()).toEqual(Object.keys(artifact.info.files).toSorted())
+  expect(artifact.sha256).toBe(local.sha256)
+
+  const unpacked = await temporaryDirectory()
+  await unpackArchive(local.path, unpacked)
+  const files = await readdir(unpacked, { recursive: true })
+  const read = async (name: string): Promise<string> =>
+    readFile(join(unpacked, files.find((file) => file.endsWith(name)) ?? ''), 'utf8')
+  expect(await read('vendor/outer/outer.txt')).toBe('outer one\n')
+  expect(await read('vendor/outer/inner/inner.txt')).toBe('inner one\n')
+  expect(await read('/built')).toBe('inner one\n')
+  expect(files.filter((file) => basename(file) === '.git')).toEqual([])
 })
