@@ -142,7 +142,8 @@ function failure(shown: string, result: Failed, output: readonly string[]): Pypa
       : result.signal !== undefined
         ? `was ended by ${result.signal}`
         : `could not be run (${result.code ?? 'unknown error'})`
-  const hint = ranOutOfMemory(result, output) ? OUT_OF_MEMORY : undefined
+  const full = output.some((line) => NO_SPACE.test(line))
+  const hint = full ? DISK_FULL : ranOutOfMemory(result, output) ? OUT_OF_MEMORY : undefined
   return new PypaasError('failed', `\`${shown}\` ${how}`, {
     cause: result.cause,
     output,
@@ -154,6 +155,11 @@ const OUT_OF_MEMORY =
   'it looks as if the host is out of memory (`dmesg` tells): end something, add memory or swap, or lower `builds: {parallel: …}`'
 /** What the C library, V8 and Python say. */
 const NO_MEMORY = /cannot allocate memory|heap out of memory|\bENOMEM\b|\bMemoryError\b/i
+
+const DISK_FULL =
+  'the disk is full: make room (`pypaas disk` shows what takes how much, `df -h` and `df -i` what is left)'
+/** What the C library says of the last block, file or byte of a quota (ENOSPC, EDQUOT of errno(3)). */
+const NO_SPACE = /no space left on device|disk quota exceeded|\bENOSPC\b/i
 
 /** KILL, which we send only on the way to another failure, is how the kernel makes room; a shell makes 137 of it. */
 function ranOutOfMemory({ exitCode, signal }: Failed, output: readonly string[]): boolean {

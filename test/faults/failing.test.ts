@@ -1,6 +1,6 @@
 /** The host fails a deploy: a full disk, a directory that may not be written, too many open files, no port. */
 import { spawnSync } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { domainWith } from '../support/apps.ts'
@@ -88,22 +88,28 @@ test('a push for which no port is left says so, and leaves all as it was', async
 
 const mounting = process.getuid?.() === 0
 
+/** A host whose home is a file system of its own (tmpfs(5)), with an app that answers `one`. */
+async function hostOnDisk(options: string, skip: (why: string) => void) {
+  const home = await temporaryDirectory()
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', home])
+  if (mounted.status !== 0) skip(`nothing can be mounted: ${String(mounted.stderr)}`)
+  onTestFinished(() => void spawnSync('umount', ['-l', home]))
+  const host = await createHost({ disk: { min_free: '1KiB' }, releases: { keep: 1 } }, home)
+  await host.configure('repos/web.yml', repoWith())
+  await host.configure(`domains/${DOMAIN}.yml`, domainWith('web'))
+  await host.serve()
+  const app = await host.app({ 'server.mjs': answering('one') })
+  const push = async () => app.git('push', host.url('web'), 'main')
+  expect(await push()).toMatchObject({ status: 0 })
+  const files = async (): Promise<readonly string[]> => (await shapeOf(host, MAIN)).files
+  await expect.poll(async () => (await files()).join('\n'), SOON).not.toContain('unfinished/')
+  return { host, app, push, files }
+}
+
 test.skipIf(!mounting)(
   'a build that fills a real disk is refused and undone, and the next one deploys',
   async ({ skip }) => {
-    const home = await temporaryDirectory()
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', home])
-    if (mounted.status !== 0) skip(`nothing can be mounted: ${String(mounted.stderr)}`)
-    onTestFinished(() => void spawnSync('umount', ['-l', home]))
-    const host = await createHost({ disk: { min_free: '1KiB' }, releases: { keep: 1 } }, home)
-    await host.configure('repos/web.yml', repoWith())
-    await host.configure(`domains/${DOMAIN}.yml`, domainWith('web'))
-    await host.serve()
-    const app = await host.app({ 'server.mjs': answering('one') })
-    const push = async () => app.git('push', host.url('web'), 'main')
-    expect(await push()).toMatchObject({ status: 0 })
-    const files = async (): Promise<readonly string[]> => (await shapeOf(host, MAIN)).files
-    await expect.poll(async () => (await files()).join('\n'), SOON).not.toContain('unfinished/')
+    const { host, app, push, files } = await hostOnDisk('size=48m', skip)
     const before = await files()
     await host.configure('repos/web.yml', repoWith({ hooks: { build: 'cat /dev/zero >filler || true' } }))
     await app.commit({ 'server.mjs': answering('two') })
@@ -114,6 +120,48 @@ test.skipIf(!mounting)(
     expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: 'one' })
     await expect.poll(files, SOON).toEqual(before)
     await host.configure('repos/web.yml', repoWith())
+    expect(await push()).toMatchObject({ status: 0 })
+    expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: 'two' })
+    expect(await host.stop()).toEqual([])
+  },
+)
+
+test.skipIf(!mounting)(
+  'a disk that has room for bytes but not for files refuses a push before its build, or undoes it',
+  async ({ skip }) => {
+    const { host, app, push, files } = await hostOnDisk('size=256m,nr_inodes=4k', skip)
+    const before = await files()
+    const filler = join(host.home, 'logs', 'filler')
+    /** Leaves room for so many files. */
+    const leave = async (room: number): Promise<void> => {
+      await rm(filler, { recursive: true, force: true })
+      await mkdir(filler)
+      const { ffree } = await statfs(filler)
+      for (let made = room; made < ffree; made++) await writeFile(join(filler, String(made)), '')
+    }
+    const refused = async (...words: string[]): Promise<void> => {
+      const { status, stderr } = await push()
+      expect(status).not.toBe(0)
+      for (const word of words) expect(stderr).toContain(word)
+      expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: 'one' })
+      await expect.poll(files, SOON).toEqual(before)
+    }
+    const build = `touch '${join(host.home, 'logs', 'built')}'; i=0; while : >"file-$i"; do i=$((i + 1)); done`
+    await host.configure('repos/web.yml', repoWith({ hooks: { build } }))
+    await app.commit({ 'server.mjs': answering('two') })
+    await leave(900)
+    await refused('more files fit on the disk of', '`df -i` shows them')
+    expect(await readdir(join(host.home, 'logs'))).not.toContain('built')
+
+    await leave(1500)
+    await refused('No space left on device', 'the disk is full: make room')
+    expect(await readdir(join(host.home, 'logs'))).toContain('built')
+
+    await host.configure('repos/web.yml', repoWith({ hooks: { build: `(${build}) || true` } }))
+    await refused('the disk is full', 'make room', '`df -i` what is left')
+
+    await host.configure('repos/web.yml', repoWith())
+    await rm(filler, { recursive: true })
     expect(await push()).toMatchObject({ status: 0 })
     expect(await host.get(DOMAIN)).toMatchObject({ status: 200, body: 'two' })
     expect(await host.stop()).toEqual([])

@@ -34,6 +34,13 @@ test('a program that the kernel ends for want of memory, or that says so, is tol
   })
 })
 
+test('a program that a full disk ends is told apart', async () => {
+  const command = 'echo "cp: cannot create regular file: No space left on device" >&2; exit 1'
+  await expect(stream(['sh', '-c', command], lastLines(0), { env })).rejects.toMatchObject({
+    hint: expect.stringContaining('the disk is full: make room') as string,
+  })
+})
+
 test('a program that is not there is named', async () => {
   await expect(capture(['no-such-program'], { env })).rejects.toMatchObject({
     message: 'cannot run `no-such-program`: the program or its directory is not there',
