@@ -125,6 +125,10 @@ export function pathsOf(home: string) {
     moves: at('run', 'moves'),
     moveFile: ({ repo, branch }: BranchRef, id: string) => at('run', 'moves', joinNames(repo, branch, id)),
 
+    /** Pulls that have begun and are not over; see `pull/begun.ts`. */
+    pulls: at('run', 'pulls'),
+    pullNote: ({ repo, branch }: BranchRef) => at('run', 'pulls', joinNames(repo, branch)),
+
     apps: at('apps'),
     /** Held by whoever changes the app. No target's name begins with a dot. */
     appLock: (app: string) => at('apps', fileName(app), '.lock'),

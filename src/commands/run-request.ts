@@ -41,9 +41,13 @@ export async function runRequest(
 /** What is left of others must not keep a command from its own work. */
 async function recover(ctx: Context, session: Session): Promise<void> {
   try {
-    const { unfinished, moves } = ctx.paths
+    const { unfinished, moves, pulls } = ctx.paths
     // What is half written of a move, too.
     const left = [...(await listDirectory(unfinished)), ...(await readdir(moves).catch(() => []))]
+    if ((await listDirectory(pulls)).length > 0) {
+      const { clearKilledPulls } = await import('../pull/begun.ts')
+      await clearKilledPulls(ctx)
+    }
     if (left.length === 0) return
     const { recoverCutShort } = await import('../deploy/cut-short.ts')
     await recoverCutShort(ctx, (ref) => session.settleLater(ref))

@@ -32,8 +32,11 @@ export async function settle(ctx: Context, ref: BranchRef, signal?: AbortSignal)
       watchRelease(ctx, live, signal).then((why) => why !== undefined && revert(ctx, live, why)),
       retire(ctx, ref, silent, signal),
     ])
-    // Whoever comes next watches on.
-    if (signal?.aborted === true) return
+    if (signal?.aborted === true) {
+      // Whoever comes next watches on, if there is anything left to do.
+      if ((await notesOf(ctx, ref)).length === 0) await rm(ctx.paths.settleLock(live), { force: true })
+      return
+    }
     if (!reverted) await prune(ctx, ref)
     else await settle(ctx, ref, signal)
     await rm(ctx.paths.settleLock(live), { force: true })

@@ -10,6 +10,7 @@ import type { BranchConfig } from '../config/types.ts'
 import type { Context } from '../context.ts'
 import type { Tree } from '../deploy/deploy.ts'
 import { messageOf } from '../errors.ts'
+import type { AppRef } from '../paths.ts'
 import type { Output } from '../system/output.ts'
 import type { News } from './look.ts'
 
@@ -17,6 +18,8 @@ export interface AppTree {
   readonly commit: string
   readonly subject: string
   readonly tree: Tree
+  /** What it is a version of; undefined: they are files of nothing that is known here. */
+  readonly app: AppRef | undefined
   /** To be done when it is live, in its checkout; never throws, for nothing is changed any more. */
   deployed(checkout: string, run: { readonly output: Output }): Promise<void>
 }
@@ -35,7 +38,8 @@ export async function appTree(
   const source = sourceOf(remote, news)
   if (remote.kind !== 'artifact' && (await readInfo(directory)) === undefined) {
     const tree = { path: directory, source, built: false }
-    return { commit: news.commit, subject: news.subject, tree, deployed: () => Promise.resolve() }
+    const { commit, subject } = news
+    return { commit, subject, tree, app: undefined, deployed: () => Promise.resolve() }
   }
   const { files, wheels, info } = await contentsOf(directory, askedFor(remote, news))
   const commit = info?.commit.slice(0, 40) ?? news.commit
@@ -45,6 +49,7 @@ export async function appTree(
   return {
     commit,
     subject: subjectOf(info) ?? news.subject,
+    app: { app, target },
     tree: {
       path: files,
       source,

@@ -10,7 +10,7 @@ import type { Look, LookOptions } from './look.ts'
 export async function lookAtArtifact(
   ctx: Context,
   remote: ArtifactRemote,
-  { known, cache, output, signal }: LookOptions,
+  { known, cache, output, signal, begin }: LookOptions,
 ): Promise<Look> {
   const { openArtifacts } = await import('../store/open.ts')
   const artifacts = await openArtifacts(ctx)
@@ -30,6 +30,7 @@ export async function lookAtArtifact(
   if (known?.['version'] === version) return { same: known }
   let fetched = await readDownload(files)
   if (fetched?.complete !== true || fetched.version['version'] !== version) {
+    begin?.()
     await dropDownload(files)
     await mkdir(cache, { recursive: true, mode: 0o700 })
     output.line(`fetching ${ref.artifact} ${version} of ${app} ${target}`)

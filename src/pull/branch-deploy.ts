@@ -9,9 +9,12 @@ import type { Order } from '../deploy/deploy.ts'
 import { runDeploy } from '../deploy/pipeline.ts'
 import { setBranch } from '../git/repository.ts'
 import type { BranchRef } from '../paths.ts'
+import type { Release } from '../release.ts'
 import { temporaryBeside } from '../system/files.ts'
 import type { Output } from '../system/output.ts'
-import { appTree } from './app-tree.ts'
+import { changingApp } from './app-lock.ts'
+import { appTree, type AppTree } from './app-tree.ts'
+import { markedForPull } from './begun.ts'
 import type { News } from './look.ts'
 
 interface Run {
@@ -46,19 +49,48 @@ export async function deployTree(
   run: Run,
 ): Promise<string> {
   const ref = refOf(branch)
-  // Beside the checkouts: the deploy takes it from there by a rename.
+  return unpacked(ctx, branch, remote, news, (made) => {
+    const { subject, commit, tree, app } = made
+    const work = async (): Promise<string> => {
+      const release = await deploy(ctx, { kind: 'pull', branch, commit, subject, by: BY, tree }, run)
+      await made.deployed(ctx.paths.checkout(ref, release), run)
+      return release
+    }
+    return changingApp(ctx, app, run, () => locked(ctx, ref, run, work))
+  })
+}
+
+/** What a deploy of a tree that was killed after SWITCH has perhaps not done: it tells the app that it is live. */
+export async function finishTree(
+  ctx: Context,
+  branch: BranchConfig,
+  remote: Remote,
+  news: News,
+  live: Release,
+  run: Run,
+): Promise<void> {
+  const ref = refOf(branch)
+  const checkout = ctx.paths.checkout(ref, live.checkout)
+  await unpacked(ctx, branch, remote, news, (made) =>
+    changingApp(ctx, made.app, run, () => locked(ctx, ref, run, () => made.deployed(checkout, run))),
+  )
+}
+
+/** Unpacks beside the checkouts, from where a deploy takes it by a rename; nothing stays there. */
+async function unpacked<T>(
+  ctx: Context,
+  branch: BranchConfig,
+  remote: Remote,
+  news: News,
+  work: (made: AppTree) => Promise<T>,
+): Promise<T> {
+  const ref = refOf(branch)
   const area = temporaryBeside(ctx.paths.checkout(ref, 'pulled'))
   const directory = join(area, 'tree')
   await mkdir(area, { recursive: true })
   try {
     await news.place(directory)
-    const made = await appTree(ctx, branch, remote, news, directory)
-    return await locked(ctx, ref, run, async () => {
-      const { subject, commit, tree } = made
-      const release = await deploy(ctx, { kind: 'pull', branch, commit, subject, by: BY, tree }, run)
-      await made.deployed(ctx.paths.checkout(ref, release), run)
-      return release
-    })
+    return await work(await appTree(markedForPull(ctx, ref), branch, remote, news, directory))
   } finally {
     await rm(area, { recursive: true, force: true })
   }

@@ -11,10 +11,11 @@ import { withLock, type LockOptions } from '../system/lock.ts'
 import type { Output } from '../system/output.ts'
 import { liveRelease, liveReleaseName } from '../system/state.ts'
 import { sourceOf } from './app-tree.ts'
-import { deployCommit, deployTree } from './branch-deploy.ts'
+import { clearKilledPull, markedForPull, noteBegun, noteOver } from './begun.ts'
+import { deployCommit, deployTree, finishTree } from './branch-deploy.ts'
 import type { Look, News, Version } from './look.ts'
 import { prunePullCache } from './prune.ts'
-import { failedAgain, isDue, readPulled, writePulled, type Pulled } from './pulled.ts'
+import { failedAgain, isDue, isSameVersion, readPulled, writePulled, type Pulled } from './pulled.ts'
 import { identityOf, lookAt } from './remote.ts'
 import { liveVersion, reportRelease } from './fleet-report.ts'
 import { rollOf } from './roll.ts'
@@ -65,10 +66,15 @@ export async function pullBranch(ctx: Context, branch: BranchConfig, run: Branch
   }
   try {
     return await withLock(ctx.paths.pullLock(ref), options, async () => {
+      await clearKilledPull(ctx, ref)
       const former = await readPulled(ctx, ref)
       const shown = identityOf(remote)
       const pulled = former?.remote === shown ? former : { remote: shown }
-      return pull({ ctx, branch, ref, remote, pulled, ...run })
+      try {
+        return await pull({ ctx, branch, ref, remote, pulled, ...run })
+      } finally {
+        await noteOver(ctx, ref)
+      }
     })
   } catch (error) {
     throw systemFailure(error) ?? error
@@ -91,8 +97,11 @@ async function pull(at: Pull): Promise<BranchOutcome> {
   const { news } = look
   if (at.again !== true && !isDue(pulled.failed, news.version, ctx.now())) return 'waiting'
   if (live !== undefined && isLive(at.remote, news, live)) {
+    // A pull was killed before it could tell the app.
+    if (isSameVersion(pulled.begun, news.version)) await finishTree(ctx, at.branch, at.remote, news, live, at)
     await noteVersion(at, news.version)
     await news.settled()
+    await reportRelease(ctx, rollOf(at.remote, ref), live)
     return 'unchanged'
   }
   const { signal, output } = at
@@ -111,13 +120,16 @@ async function pull(at: Pull): Promise<BranchOutcome> {
 }
 
 async function lookAtSource(at: Pull, known: Version | undefined): Promise<Look> {
-  const { ctx, remote, output, signal } = at
-  if (!isCommit(remote)) return lookAt(ctx, remote, { known, cache: ctx.paths.pullCache, output, signal })
+  const { remote, output, signal } = at
+  const ctx = markedForPull(at.ctx, at.ref)
+  const begin = (): void => noteBegun(ctx, at.ref)
+  if (!isCommit(remote))
+    return lookAt(ctx, remote, { known, cache: ctx.paths.pullCache, output, signal, begin })
   const { lookAtCommit } = await import('./git.ts')
   const { ensureRepository } = await import('../git/repository.ts')
   const repo = ctx.config.repos.get(at.ref.repo)
   if (repo === undefined) throw new PypaasError('config', `there is no repo ${at.ref.repo}`)
-  return lookAtCommit(ctx, remote, await ensureRepository(ctx, repo, at.self), { known, signal })
+  return lookAtCommit(ctx, remote, await ensureRepository(ctx, repo, at.self), { known, signal, begin })
 }
 
 /** A repository as a whole: its commits are taken into ours, and deployed as those that are pushed. */
@@ -134,6 +146,8 @@ async function deployNews(at: Pull, news: News, turn: Turn): Promise<void> {
   const { ctx, ref, pulled, remote } = at
   const done = { remote: pulled.remote, version: news.version }
   let released: string | undefined
+  noteBegun(ctx, ref)
+  if (!isCommit(remote)) await writePulled(ctx, ref, { ...pulled, begun: news.version })
   try {
     const run = { output: at.output, signal: turn.signal }
     released = isCommit(remote)
@@ -179,6 +193,6 @@ function hasCode(error: unknown, code: ErrorCode): boolean {
 
 async function noteVersion({ ctx, ref, pulled }: Pull, version: Version): Promise<void> {
   const { remote } = pulled
-  if (JSON.stringify(version) === JSON.stringify(pulled.version)) return
+  if (isSameVersion(pulled.version, version)) return
   await writePulled(ctx, ref, { remote, version })
 }

@@ -14,9 +14,10 @@ import type { Look, LookOptions } from './look.ts'
 
 /** What a remote is at, fetched into a repository of our own below the cache. */
 export async function lookAtGit(ctx: Context, remote: GitRemote, options: LookOptions): Promise<Look> {
-  const { known, cache, output, signal } = options
+  const { known, cache, output, signal, begin } = options
   const head = await askHead(ctx, remote, { signal })
   if (known?.['commit'] === head.commit) return { same: known }
+  begin?.()
   const repository = await ensureCache(ctx, cache, remote)
   await fetchHead(ctx, remote, head, repository, { signal, into: 'refs/heads/pulled' })
   // It may have moved on since it was asked; what was fetched counts.
@@ -45,11 +46,12 @@ export async function lookAtCommit(
   ctx: Context,
   remote: GitRemote,
   repository: string,
-  { known, signal }: Pick<LookOptions, 'known' | 'signal'>,
+  { known, signal, begin }: Pick<LookOptions, 'known' | 'signal' | 'begin'>,
 ): Promise<Look> {
   const head = await askHead(ctx, remote, { signal })
   const { commit } = head
   if (known?.['commit'] === commit) return { same: known }
+  begin?.()
   await fetchHead(ctx, remote, head, repository, { signal })
   const subject = await subjectIn(ctx, repository, commit, remote, signal)
   return {

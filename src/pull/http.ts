@@ -42,6 +42,7 @@ export async function lookAtHttp(_ctx: Context, remote: HttpRemote, options: Loo
     return news(remote, options, fetched)
   }
   const partial = kept !== undefined && isSame(version, kept.version) ? kept.size : 0
+  options.begin?.()
   await receive(remote, answer, { ...options, files, version, partial })
   const sha256 = await hashOf(files.archive, signal)
   const complete = { ...version, sha256 }

@@ -28,6 +28,8 @@ export interface LookOptions {
   readonly cache: string
   readonly output: Output
   readonly signal: AbortSignal
+  /** Called before anything is fetched. */
+  readonly begin?: (() => void) | undefined
   /** Keys for s3:// that are not where they usually are. */
   readonly keys?: AwsKeys | undefined
 }

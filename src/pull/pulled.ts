@@ -9,6 +9,8 @@ export interface Pulled {
   readonly remote: string
   /** What was deployed last. It is not deployed again, also if somebody went back behind it. */
   readonly version?: Version
+  /** What is being deployed. If it is live, and this is still here, what comes after SWITCH was cut short. */
+  readonly begun?: Version
   /** What could not be deployed. */
   readonly failed?: Failed
 }
@@ -25,7 +27,10 @@ export interface Failed {
 const PAUSE = 60
 const LONGEST = 3600
 
-export async function readPulled({ paths }: Context, ref: BranchRef): Promise<Pulled | undefined> {
+export async function readPulled(
+  { paths }: Pick<Context, 'paths'>,
+  ref: BranchRef,
+): Promise<Pulled | undefined> {
   const text = await readIfThere(paths.pulled(ref))
   return text === undefined ? undefined : (JSON.parse(text) as Pulled)
 }
@@ -50,5 +55,9 @@ export function isDue(failed: Failed | undefined, version: Version, now: Date): 
 }
 
 function isThat(failed: Failed | undefined, version: Version): boolean {
-  return failed !== undefined && JSON.stringify(failed.version) === JSON.stringify(version)
+  return isSameVersion(failed?.version, version)
+}
+
+export function isSameVersion(one: Version | undefined, other: Version): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
 }

@@ -22,7 +22,7 @@ import type { AwsKeys, Look, LookOptions, Version } from './look.ts'
 export async function lookAtS3(
   ctx: Context,
   remote: S3Remote,
-  { known, cache, keys, signal }: LookOptions,
+  { known, cache, keys, signal, begin }: LookOptions,
 ): Promise<Look> {
   const store = await openStore(ctx, `s3://${remote.bucket}`, s3Of(ctx, keys))
   const head = await store.head(remote.key)
@@ -36,6 +36,7 @@ export async function lookAtS3(
   const files = downloadFiles(cache, remote.shown)
   const kept = await readDownload(files)
   const isKept = kept?.version['etag'] === etag
+  begin?.()
   if (!isKept || !kept.complete) await fetchObject(store, head, files, isKept, signal)
   const sha256 = (isKept && kept.complete && kept.version['sha256']) || (await hashOf(files.archive, signal))
   const version: Version = { etag, sha256 }

@@ -6,6 +6,7 @@
  * - `command`: a word of the command line of the process that is meant; others are left alone
  * - `note`, `when`: kill `before` or `after` the journal's record says so (see `labelOf`)
  * - `from`, `call`: kill at the call of that number, counted from the first that has `from` in its path
+ * - `file`, `bytes`: kill once so many bytes were written to files that have `file` in their path
  * - `errno`: fail with this instead of killing; `lasting`: and so do all later calls that write
  * - `count`: write the number of counted calls to this file when the process ends
  * - `clock`: seconds by which the clock is wrong
@@ -18,6 +19,7 @@ const fault = JSON.parse(process.env['PYPAAS_FAULT'] ?? '{}')
 if (process.argv.includes(fault.command)) {
   if (fault.clock !== undefined) setClock(fault.clock)
   else if (fault.note !== undefined) atNote(fault.note, fault.when)
+  else if (fault.bytes !== undefined) atBytes(fault.file, fault.bytes)
   else atCall(fault)
   syncBuiltinESMExports()
 }
@@ -54,6 +56,22 @@ function atNote(note, when) {
     if (meant && when === 'before') kill()
     rename(from, to)
     if (meant) kill()
+  }
+}
+
+function atBytes(file, bytes) {
+  const open = fs.promises.open
+  let written = 0
+  fs.promises.open = async (path, ...rest) => {
+    const handle = await open(path, ...rest)
+    if (reads('open', rest[0]) || !String(path).includes(file)) return handle
+    const writeFile = handle.writeFile.bind(handle)
+    handle.writeFile = async (data, ...more) => {
+      await writeFile(data, ...more)
+      written += Buffer.byteLength(data)
+      if (written >= bytes) kill()
+    }
+    return handle
   }
 }
 

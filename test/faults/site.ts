@@ -22,6 +22,8 @@ export interface Fault {
   readonly when?: 'before' | 'after'
   readonly from?: string
   readonly call?: number
+  readonly file?: string
+  readonly bytes?: number
   readonly errno?: string
   readonly lasting?: boolean
   readonly count?: string
