@@ -186,7 +186,7 @@ async function pulled(ctx: Context, first: string, dir: string): Promise<(remote
   const look = (remote: string, known: Version | undefined): ReturnType<typeof lookAt> => {
     const parsed = parseRemote(remote)
     if (typeof parsed === 'string') throw new Error(`${remote}: ${parsed}`)
-    return lookAt(ctx, parsed, { known, cache: join(dir, 'cache'), output: silent, signal })
+    return lookAt(ctx, parsed, { known, cache: join(dir, 'cache'), owner: 'bench', output: silent, signal })
   }
   await mkdir(dir, { recursive: true })
   const begun = await look(first, undefined)

@@ -10,7 +10,7 @@ import type { Look, LookOptions } from './look.ts'
 export async function lookAtArtifact(
   ctx: Context,
   remote: ArtifactRemote,
-  { known, cache, output, signal, begin }: LookOptions,
+  { known, cache, owner, output, signal, begin }: LookOptions,
 ): Promise<Look> {
   const { openArtifacts } = await import('../store/open.ts')
   const artifacts = await openArtifacts(ctx)
@@ -26,7 +26,7 @@ export async function lookAtArtifact(
       },
     )
   }
-  const files = downloadFiles(cache, `${remote.shown} ${ref.artifact}`)
+  const files = downloadFiles({ cache, owner }, `${remote.shown} ${ref.artifact}`)
   if (known?.['version'] === version) return { same: known }
   let fetched = await readDownload(files)
   if (fetched?.complete !== true || fetched.version['version'] !== version) {

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts'
 import { frozen } from '../deploy/freeze.ts'
 import { messageOf, PypaasError, systemFailure, type ErrorCode } from '../errors.ts'
 import { takeTurn, type Turn } from '../fleet/turn.ts'
+import { joinNames } from '../names.ts'
 import type { BranchRef } from '../paths.ts'
 import type { Release } from '../release.ts'
 import { withLock, type LockOptions } from '../system/lock.ts'
@@ -123,8 +124,9 @@ async function lookAtSource(at: Pull, known: Version | undefined): Promise<Look>
   const { remote, output, signal } = at
   const ctx = markedForPull(at.ctx, at.ref)
   const begin = (): void => noteBegun(ctx, at.ref)
+  const owner = joinNames(at.ref.repo, at.ref.branch)
   if (!isCommit(remote))
-    return lookAt(ctx, remote, { known, cache: ctx.paths.pullCache, output, signal, begin })
+    return lookAt(ctx, remote, { known, cache: ctx.paths.pullCache, owner, output, signal, begin })
   const { lookAtCommit } = await import('./git.ts')
   const { ensureRepository } = await import('../git/repository.ts')
   const repo = ctx.config.repos.get(at.ref.repo)

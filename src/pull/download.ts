@@ -5,7 +5,7 @@ import { mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { readIfThere, replaceFile } from '../system/files.ts'
-import type { Version } from './look.ts'
+import type { LookOptions, Version } from './look.ts'
 
 interface Note {
   readonly version: Version
@@ -18,14 +18,18 @@ export interface Download extends Note {
   readonly size: number
 }
 
-/** Where the download of a remote is; `identity` names the remote, and may hold anything. */
+/** Where the download of a remote is. */
 export interface DownloadFiles {
   readonly archive: string
   readonly note: string
 }
 
-export function downloadFiles(cache: string, identity: string): DownloadFiles {
-  const name = createHash('sha256').update(identity).digest('hex').slice(0, 24)
+/** @param identity names the remote, and may hold anything */
+export function downloadFiles(
+  { cache, owner }: Pick<LookOptions, 'cache' | 'owner'>,
+  identity: string,
+): DownloadFiles {
+  const name = keptName(owner, identity)
   return { archive: join(cache, `${name}.archive`), note: join(cache, `${name}.json`) }
 }
 
@@ -46,6 +50,14 @@ export async function noteDownload(files: DownloadFiles, version: Version, compl
 export async function dropDownload(files: DownloadFiles): Promise<void> {
   await rm(files.note, { force: true })
   await rm(files.archive, { force: true })
+}
+
+/** Name in the cache of what `owner` has of a remote: 24 hex digits. */
+export function keptName(owner: string, identity: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([owner, identity]))
+    .digest('hex')
+    .slice(0, 24)
 }
 
 /** SHA-256 of a file, in hex. */

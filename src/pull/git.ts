@@ -1,5 +1,4 @@
 /** Git remotes. Asking what a branch is at is one connection; objects are fetched only when it has moved. */
-import { createHash } from 'node:crypto'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { GitRemote } from '../config/remote.ts'
@@ -9,21 +8,25 @@ import { createCheckout } from '../git/checkout.ts'
 import { readIfThere, temporaryBeside } from '../system/files.ts'
 import { silent } from '../system/output.ts'
 import { capture } from '../system/run.ts'
+import { keptName } from './download.ts'
 import { askHead, fetchHead, gitEnvironment } from './git-remote.ts'
 import type { Look, LookOptions } from './look.ts'
 
+/** The ref of a cached repository that is set to what was fetched. */
+const PULLED = 'refs/heads/pulled'
+
 /** What a remote is at, fetched into a repository of our own below the cache. */
 export async function lookAtGit(ctx: Context, remote: GitRemote, options: LookOptions): Promise<Look> {
-  const { known, cache, output, signal, begin } = options
+  const { known, output, signal, begin } = options
   const head = await askHead(ctx, remote, { signal })
   if (known?.['commit'] === head.commit) return { same: known }
   begin?.()
-  const repository = await ensureCache(ctx, cache, remote)
-  await fetchHead(ctx, remote, head, repository, { signal, into: 'refs/heads/pulled' })
+  const repository = await ensureCache(ctx, options, remote)
+  await fetchHead(ctx, remote, head, repository, { signal, into: PULLED })
   // It may have moved on since it was asked; what was fetched counts.
   const inspect = (...args: string[]): Promise<string> =>
     capture(['git', `--git-dir=${repository}`, ...args], { env: gitEnvironment(ctx), signal })
-  const commit = await inspect('rev-parse', '--verify', '--end-of-options', 'refs/heads/pulled^{commit}')
+  const commit = await inspect('rev-parse', '--verify', '--end-of-options', `${PULLED}^{commit}`)
   const tree = await treeIn(inspect, commit, remote)
   // A commit that changes other directories only brings nothing new.
   if (known?.['tree'] === tree) return { same: { commit, tree } }
@@ -128,9 +131,15 @@ async function placeCommit(
   }
 }
 
-/** A bare repository a URL; made beside its place, so that it is there whole or not at all. */
-async function ensureCache(ctx: Context, cache: string, { url }: GitRemote): Promise<string> {
-  const path = join(cache, `${createHash('sha256').update(url).digest('hex').slice(0, 24)}.git`)
+/** A bare repository a URL and owner; made beside its place, so that it is there whole or not at all. */
+async function ensureCache(
+  ctx: Context,
+  { cache, owner }: Pick<LookOptions, 'cache' | 'owner'>,
+  { url }: GitRemote,
+): Promise<string> {
+  const path = join(cache, `${keptName(owner, url)}.git`)
+  // A power cut may have left git's lock on the ref. Nobody else fetches into this one.
+  await rm(join(path, `${PULLED}.lock`), { force: true })
   if ((await readIfThere(join(path, 'HEAD'))) !== undefined) return path
   const temporary = temporaryBeside(path)
   await mkdir(cache, { recursive: true, mode: 0o700 })

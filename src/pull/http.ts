@@ -13,8 +13,8 @@ import { isSame, versionOf } from './http-version.ts'
 import type { Look, LookOptions, Version } from './look.ts'
 
 export async function lookAtHttp(_ctx: Context, remote: HttpRemote, options: LookOptions): Promise<Look> {
-  const { known, cache, signal } = options
-  const files = downloadFiles(cache, remote.url)
+  const { known, signal } = options
+  const files = downloadFiles(options, remote.url)
   const kept = await readDownload(files)
   const fetched = kept?.complete === true && !isKnown(kept.version, known) ? kept : undefined
   // What was fetched and not yet put in its place is newer than what is known.
@@ -54,15 +54,11 @@ export async function lookAtHttp(_ctx: Context, remote: HttpRemote, options: Loo
   return news(remote, options, { version: complete })
 }
 
-function news(
-  remote: HttpRemote,
-  { cache, signal }: LookOptions,
-  { version }: Pick<Download, 'version'>,
-): Look {
-  return archiveNews(downloadFiles(cache, remote.url), version, {
+function news(remote: HttpRemote, options: LookOptions, { version }: Pick<Download, 'version'>): Look {
+  return archiveNews(downloadFiles(options, remote.url), version, {
     shown: remote.shown,
     sha256: version['sha256'] ?? '',
-    signal,
+    signal: options.signal,
   })
 }
 

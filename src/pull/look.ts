@@ -26,6 +26,8 @@ export interface LookOptions {
   readonly known: Version | undefined
   /** Directory for what is fetched; kept between looks, so that a broken download is gone on with. */
   readonly cache: string
+  /** Who looks, one at a time. What is fetched is kept for it alone: another one might be done with it earlier. */
+  readonly owner: string
   readonly output: Output
   readonly signal: AbortSignal
   /** Called before anything is fetched. */

@@ -72,7 +72,14 @@ async function bringUpToDate(update: Update): Promise<Outcome> {
   const remote = identityOf(settings.remote)
   const known = current?.record?.remote === remote ? current.record : undefined
   const { cache, keys } = settings
-  const look = await lookAt(ctx, settings.remote, { known: known?.version, cache, keys, output, signal })
+  const look = await lookAt(ctx, settings.remote, {
+    known: known?.version,
+    cache,
+    owner: settings.local,
+    keys,
+    output,
+    signal,
+  })
   if ('same' in look) {
     if (current !== undefined && known !== undefined) {
       await noteVersion(places, current, known, look.same)

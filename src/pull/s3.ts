@@ -22,7 +22,7 @@ import type { AwsKeys, Look, LookOptions, Version } from './look.ts'
 export async function lookAtS3(
   ctx: Context,
   remote: S3Remote,
-  { known, cache, keys, signal, begin }: LookOptions,
+  { known, cache, owner, keys, signal, begin }: LookOptions,
 ): Promise<Look> {
   const store = await openStore(ctx, `s3://${remote.bucket}`, s3Of(ctx, keys))
   const head = await store.head(remote.key)
@@ -33,7 +33,7 @@ export async function lookAtS3(
   }
   const { etag } = head
   if (known?.['etag'] === etag) return { same: known }
-  const files = downloadFiles(cache, remote.shown)
+  const files = downloadFiles({ cache, owner }, remote.shown)
   const kept = await readDownload(files)
   const isKept = kept?.version['etag'] === etag
   begin?.()

@@ -20,6 +20,8 @@ describe('a git repository', () => {
     expect(await pull()).toBe('unchanged')
     await app.commit({ 'a.txt': 'three' })
     const repositories = await readdir(settings.cache)
+    // What a power cut leaves of git setting the ref.
+    await writeFile(join(settings.cache, repositories[0] ?? '', 'refs/heads/pulled.lock'), '')
     expect(await pull()).toBe('updated')
     expect(await read('a.txt')).toBe('three')
     expect(await readdir(settings.cache)).toEqual(repositories)
