@@ -1,6 +1,6 @@
 /** What is left to do once a version is live: its hook `deployed`, and to note that nothing is left. */
-import { endMarked } from '../deploy/build-processes.ts'
 import { PypaasError } from '../errors.ts'
+import { endMarked } from '../system/marked.ts'
 import { runAppHooks, type Version } from './app-hooks.ts'
 import { markedFor, markOf, type Install } from './install.ts'
 import { clearPending } from './records.ts'

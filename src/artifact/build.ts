@@ -1,5 +1,5 @@
 /** Makes an artifact: a revision, built, with all that it needs, in one file. */
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { bower } from '../build/bower.ts'
 import { buildSh } from '../build/build-sh.ts'
@@ -8,9 +8,11 @@ import { hasFile } from '../build/detect.ts'
 import { buildCheckout } from '../build/index.ts'
 import { npm } from '../build/npm.ts'
 import type { Context } from '../context.ts'
-import type { Target } from '../environment.ts'
+import { BUILD_MARK, type Target } from '../environment.ts'
+import { hasErrno, PypaasError, systemFailure } from '../errors.ts'
 import { createCheckout } from '../git/checkout.ts'
 import { withLock } from '../system/lock.ts'
+import { endMarked } from '../system/marked.ts'
 import type { Output } from '../system/output.ts'
 import { assemble, type BuiltArtifact } from './assemble.ts'
 import { builderKeys } from './builder-keys.ts'
@@ -68,6 +70,7 @@ export async function buildArtifact(
   const { cwd, rev, download } = request
   const source = await openSource(ctx, request.source, { cwd, rev, download, output, signal })
   const version = versionOf(request.version, source)
+  await checkOutput(resolve(cwd, request.output))
   output.line(`${source.commit.slice(0, 11)} ${source.message.split('\n', 1)[0] ?? ''}`)
   const lock = {
     what: `a build of an artifact of ${source.name}`,
@@ -77,12 +80,32 @@ export async function buildArtifact(
   }
   return withLock(ctx.paths.artifactWorkLock(source.name), lock, async () => {
     const root = ctx.paths.artifactWork(source.name)
+    // What a build that was killed has left running would write into this one.
+    await endMarked(root)
     await rm(root, { recursive: true, force: true })
     try {
-      return await make(await prepare(ctx, request, source, root, output, signal), version)
+      return await make(await prepare(marked(ctx, root), request, source, root, output, signal), version)
     } finally {
       await rm(root, { recursive: true, force: true })
     }
+  })
+}
+
+function marked(ctx: Context, root: string): Context {
+  return { ...ctx, baseEnv: { ...ctx.baseEnv, [BUILD_MARK]: root } }
+}
+
+/** Before the build, not after it. @throws PypaasError `usage` if the place for the artifact is no directory */
+async function checkOutput(path: string): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => {
+    if (!hasErrno(error, 'ENOENT')) throw systemFailure(error) ?? notADirectory(path)
+  })
+  if (found?.isDirectory() === false) throw notADirectory(path)
+}
+
+function notADirectory(path: string): PypaasError {
+  return new PypaasError('usage', `${path} is no directory`, {
+    hint: 'name a directory with --output; it is made if it is not there',
   })
 }
 

@@ -1,5 +1,6 @@
 /** Signatures of artifacts with SSH keys (ssh-keygen(1), `-Y`; PROTOCOL.sshsig of OpenSSH). */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { PypaasError } from '../errors.ts'
@@ -7,6 +8,21 @@ import { capture } from '../system/run.ts'
 
 /** What the signature is for: one of a commit, say, does not count for an artifact. */
 export const NAMESPACE = 'artifact@pypaas'
+
+/**
+ * Seen before what takes long, not after it.
+ * @throws PypaasError `usage` if there is no such file
+ */
+export async function checkKey(key: string): Promise<void> {
+  try {
+    await access(key)
+  } catch (cause) {
+    throw new PypaasError('usage', `there is no key ${key}`, {
+      hint: 'name an SSH key, for example ~/.ssh/id_ed25519; `ssh-keygen -t ed25519` makes one',
+      cause,
+    })
+  }
+}
 
 /**
  * @param key a private key without a passphrase, or the public one of a key that the agent has
@@ -28,7 +44,8 @@ export async function signFile(file: string, key: string): Promise<string> {
  * @param allowedSigners a file (ssh-keygen(1), "ALLOWED SIGNERS")
  * @param identity who must have signed; default: anyone who may
  * @returns who signed
- * @throws PypaasError `denied` if the signature does not fit the file, or not one of those who may
+ * @throws PypaasError `denied` if the signature does not fit the file, or not one of those who may; `config` if it
+ *   cannot be read who may
  */
 export async function verifySignature(
   file: string,
@@ -36,6 +53,13 @@ export async function verifySignature(
   allowedSigners: string,
   identity?: string,
 ): Promise<string> {
+  await access(allowedSigners, constants.R_OK).catch((cause: unknown) => {
+    throw new PypaasError('config', 'the file of those who may sign is not there, or we may not read it', {
+      where: allowedSigners,
+      hint: 'it has a line `<name> <public key>` for each of them',
+      cause,
+    })
+  })
   const directory = await mkdtemp(join(tmpdir(), 'pypaas-signature-'))
   const path = join(directory, 'signature')
   try {

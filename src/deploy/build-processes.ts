@@ -1,14 +1,11 @@
 /** The processes of a build: marked, so that what they leave behind is found and ended. */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { BUILD_MARK } from '../environment.ts'
 import type { ReleaseRef } from '../paths.ts'
 import type { Output } from '../system/output.ts'
+import { endMarked } from '../system/marked.ts'
 import { uptime } from '../system/processes.ts'
-import { processTable, sendSignal, startedWith, type ProcessEntry } from '../system/process-table.ts'
 
-/** Milliseconds between TERM and KILL. */
-const GRACE = 3000
 /** Seconds by which a process may seem to have begun too early: its start is rounded down. */
 const ROUNDING = 0.02
 
@@ -42,24 +39,6 @@ export async function withoutTrace(
  */
 export function endBuild(ctx: Context, ref: ReleaseRef, since = 0): Promise<string[]> {
   return endMarked(markOf(ctx, ref), since)
-}
-
-/** Ends all processes that carry this mark, as {@link endBuild} does. */
-export async function endMarked(mark: string, since = 0): Promise<string[]> {
-  const entry = `${BUILD_MARK}=${mark}`
-  const find = (): ProcessEntry[] =>
-    processTable().filter(
-      ({ pid, start }) => start >= since && pid !== process.pid && startedWith(pid, entry),
-    )
-  let left = find()
-  const names = [...new Set(left.map(({ name }) => name))]
-  const deadline = performance.now() + GRACE
-  for (let name: NodeJS.Signals = 'SIGTERM'; left.length > 0; left = find()) {
-    if (performance.now() > deadline) name = 'SIGKILL'
-    for (const { pid } of left) sendSignal(pid, name)
-    await delay(20)
-  }
-  return names
 }
 
 function markOf({ paths }: Context, ref: ReleaseRef): string {

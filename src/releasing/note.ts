@@ -12,6 +12,8 @@ export interface Note {
   /** The branch's commit before, and with the version set; the same if there was nothing to set. */
   readonly from: string
   readonly to: string
+  /** Directory in which the artifact is made: nobody else's. */
+  readonly scratch: string
   /** What is about to be put where others see it. */
   readonly publishing?: Published
 }
@@ -34,11 +36,12 @@ export async function removeNote(copy: WorkingCopy): Promise<void> {
 }
 
 /**
- * Takes back tag and commit.
+ * Takes back tag and commit, and what lies about.
  * @returns what could not be: a branch that has been worked on since is left alone
  */
 export async function undo(copy: WorkingCopy, note: Note): Promise<string | undefined> {
-  const { branch, from, to, tag } = note
+  const { branch, from, to, tag, scratch } = note
+  await rm(scratch, { recursive: true, force: true })
   await removeTag(copy, tag, to)
   let left: string | undefined
   if (from !== to && (await isAt(copy, branch, to))) {

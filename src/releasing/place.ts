@@ -154,10 +154,19 @@ export async function shownPlace(
     return { at: published.file, next: [next] }
   }
   const { app, target, version, address } = published
-  const { shown } = (await openArtifacts(ctx, { store: address })).store
+  const artifacts = await openArtifacts(ctx, { store: address })
   const more = target === DEFAULT_TARGET ? '' : ` --target ${target}`
+  const at = `${artifacts.store.shown}: ${app} ${target} ${version}`
+  const latest = await artifacts.latest({ app, target })
+  if (latest !== undefined && compareVersions(latest, version) > 0) {
+    const next = [
+      `on each server that is to have it: pypaas deploy ${app}${more} --version ${version}`,
+      `hosts that pull artifact:${app}/${target} do not take it: ${latest} is newer`,
+    ]
+    return { at, next }
+  }
   return {
-    at: `${shown}: ${app} ${target} ${version}`,
+    at,
     next: [
       `on each server: pypaas deploy ${app}${more}`,
       `hosts that pull artifact:${app}/${target} take it by themselves`,

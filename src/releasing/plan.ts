@@ -16,6 +16,7 @@ export interface Facts {
   /** Text of a file at the root; undefined: there is none. */
   text(path: string): string | undefined
   has(path: string): boolean
+  isExecutable(path: string): boolean
 }
 
 export interface Wish {

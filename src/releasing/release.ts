@@ -1,10 +1,11 @@
 /** A release of a working copy: tested, its version set, tagged, built, and put where the servers find it; or nothing of it. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import type { BuiltArtifact } from '../artifact/assemble.ts'
 import { buildArtifact } from '../artifact/build.ts'
-import { signFile } from '../artifact/signature.ts'
+import { projectName } from '../artifact/project.ts'
+import { checkKey, signFile, verifySignature } from '../artifact/signature.ts'
 import type { Context } from '../context.ts'
 import { messageOf, PypaasError } from '../errors.ts'
 import { lock } from '../system/lock.ts'
@@ -87,10 +88,10 @@ export async function release(
     const scratch = await mkdtemp(join(tmpdir(), 'pypaas-release-'))
     let note: Note | undefined
     try {
-      note = await begin(copy, plan)
+      note = await begin(copy, plan, scratch)
       await createTag(copy, note.tag, note.to, messageFor(plan.version))
       const artifact = await build(ctx, copy, note, request, scratch, output, signal)
-      const signature = request.sign === undefined ? undefined : await signFile(artifact.path, request.sign)
+      const signature = await signatureOf(ctx, artifact, request)
       const published = publishedAt(place, artifact)
       await refuseTaken(ctx, published)
       if (signal.aborted) throw new PypaasError('cancelled', 'the release was cancelled')
@@ -111,7 +112,45 @@ export async function release(
 
 async function planned(ctx: Context, copy: WorkingCopy, request: ReleaseRequest): Promise<Planned> {
   const plan = planRelease(await readFacts(copy), request)
-  return { copy, plan, place: await placeOf(ctx, request.cwd, request) }
+  const place = await placeOf(ctx, request.cwd, request)
+  await checkKeys(ctx, place, request)
+  if (place.kind === 'repository') {
+    // Seen before the tests and the build, not after them: that the store answers, and does not have this version.
+    const { address, target } = place
+    const app = await projectName(copy.project, basename(copy.project))
+    await refuseTaken(ctx, {
+      kind: 'repository',
+      sha256: '',
+      address,
+      app,
+      target,
+      version: plan.version,
+    })
+  }
+  return { copy, plan, place }
+}
+
+/** Hosts with the same configuration would refuse what is not signed. */
+async function checkKeys(ctx: Context, place: Place, { cwd, sign }: ReleaseRequest): Promise<void> {
+  if (sign !== undefined) return checkKey(resolve(cwd, sign))
+  const allowed = ctx.config.main.artifacts?.allowedSigners
+  if (place.kind === 'directory' || allowed === undefined) return
+  throw new PypaasError('usage', 'the release would not be signed, and only signed ones are taken', {
+    hint: `name the key of one of those in ${allowed}, as in --sign ~/.ssh/id_ed25519`,
+  })
+}
+
+/** @throws PypaasError `denied` if its key is none of those who may sign here */
+async function signatureOf(
+  ctx: Context,
+  { path }: BuiltArtifact,
+  { cwd, sign }: ReleaseRequest,
+): Promise<string | undefined> {
+  if (sign === undefined) return undefined
+  const signature = await signFile(path, resolve(cwd, sign))
+  const allowed = ctx.config.main.artifacts?.allowedSigners
+  if (allowed !== undefined) await verifySignature(path, signature, allowed)
+  return signature
 }
 
 async function runTests(
@@ -127,14 +166,18 @@ async function runTests(
 }
 
 /** A commit with the version set, which the branch does not have yet, and a note of what is begun. */
-async function begin(copy: WorkingCopy, { version, tag, branch, head, edits }: ReleasePlan): Promise<Note> {
+async function begin(
+  copy: WorkingCopy,
+  { version, tag, branch, head, edits }: ReleasePlan,
+  scratch: string,
+): Promise<Note> {
   const to = edits.size === 0 ? head : await commitEdits(copy, head, edits, messageFor(version))
   if (!(await isAt(copy, branch, head))) {
     throw new PypaasError('failed', `the branch ${branch} has moved while it was being tested`, {
       hint: 'try again from where it is now',
     })
   }
-  const note: Note = { version, tag, branch, from: head, to }
+  const note: Note = { version, tag, branch, from: head, to, scratch }
   await writeNote(copy, note)
   return note
 }
@@ -177,6 +220,7 @@ async function finishFormer(ctx: Context, copy: WorkingCopy, output: Output): Pr
   const note = await readNote(copy)
   if (note === undefined) return
   if (note.publishing !== undefined && (await wasPublished(ctx, note.publishing))) {
+    await rm(note.scratch, { recursive: true, force: true })
     await removeNote(copy)
     output.line(`the release of ${note.version}, which was cut short, had been completed`)
     return

@@ -5,11 +5,15 @@ export interface ProjectFiles {
   text(path: string): string | undefined
   /** Also for directories. */
   has(path: string): boolean
+  isExecutable(path: string): boolean
 }
+
+const SCRIPT = 'scripts/test.sh'
 
 /** A shell command; undefined: the project has no tests that can be found. */
 export function testCommand(files: ProjectFiles): string | undefined {
-  if (files.has('scripts/test.sh')) return './scripts/test.sh'
+  // As a build of the artifact runs it: many a script has lost its mode on the way through another system.
+  if (files.has(SCRIPT)) return files.isExecutable(SCRIPT) ? `./${SCRIPT}` : `sh ./${SCRIPT}`
   if (scriptOf(files.text('package.json'), 'test') !== undefined) {
     if (files.has('pnpm-lock.yaml')) return 'pnpm test'
     return files.has('yarn.lock') ? 'yarn test' : 'npm test'

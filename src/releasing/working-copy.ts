@@ -1,5 +1,5 @@
 /** git in the working copy that is released from, with the user's own settings: who commits, how tags are signed. */
-import { existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,6 +56,7 @@ export async function readFacts({ project, git }: WorkingCopy): Promise<Facts> {
     tags: lines(await git('tag', '--list')),
     text: (path) => textIfThere(join(project, path)),
     has: (path) => existsSync(join(project, path)),
+    isExecutable: (path) => isExecutable(join(project, path)),
   }
 }
 
@@ -132,6 +133,15 @@ export async function isAt({ git }: WorkingCopy, branch: string, commit: string)
 
 function lines(text: string): string[] {
   return text.split('\n').filter(Boolean)
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function textIfThere(path: string): string | undefined {

@@ -61,6 +61,16 @@ test('a signature for another purpose does not count', async () => {
   await expect(verifySignature(file, signature, allowed)).rejects.toMatchObject({ code: 'denied' })
 })
 
+test('without a file of those who may sign, it is said that this is missing', async () => {
+  const { directory, file } = await signers()
+  const signature = await signFile(file, join(directory, 'alice'))
+  await expect(verifySignature(file, signature, join(directory, 'nothing'))).rejects.toMatchObject({
+    code: 'config',
+    message: 'the file of those who may sign is not there, or we may not read it',
+    where: join(directory, 'nothing'),
+  })
+})
+
 test('a key that is not there is named', async () => {
   const { directory, file } = await signers()
   const key = join(directory, 'nobody')

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
+import { isRunning } from '../../src/system/process-table.ts'
 import { createApp, type Result } from '../support/app.ts'
 import { temporaryDirectory } from '../support/context.ts'
 import { PYPAAS, run as outcome } from '../support/host.ts'
@@ -101,6 +102,30 @@ test('a build that is ended leaves no process, no artifact, and none of its file
   expect(await readdir(home)).toEqual(['cache'])
 })
 
+test('what a build that was killed has left running is ended by the next one', async () => {
+  const app = await createApp({ 'scripts/build.sh': '[ -e "$HOME/go" ] || { echo $$ begun; sleep 600; }\n' })
+  const home = await temporaryDirectory()
+  const argv = [PYPAAS, '--home', home, 'artifact', 'build', app.dir, '--output', join(home, 'dist')]
+  const building = execa(process.execPath, argv, { reject: false, stdin: 'ignore' })
+  let script = 0
+  onTestFinished(async () => {
+    building.kill('SIGKILL')
+    await building
+    if (script > 0 && isRunning(script)) process.kill(script)
+  })
+  let said = ''
+  building.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+  await expect.poll(() => said, SOON).toMatch(/^\d+ begun$/m)
+  script = Number(/^(\d+) begun$/m.exec(said)?.[1])
+  building.kill('SIGKILL')
+  await building
+  expect(isRunning(script)).toBe(true)
+  await writeFile(join(home, 'go'), '')
+  const next = await outcome(process.execPath, argv)
+  expect(next, next.stderr).toMatchObject({ status: 0 })
+  expect(isRunning(script)).toBe(false)
+})
+
 test('what is typed wrongly is answered with what is right', async () => {
   const app = await createApp({ file: 'x' })
   const artifact = await shell(app.dir)
@@ -115,6 +140,20 @@ test('what is typed wrongly is answered with what is right', async () => {
   expect(await wrong('build', '--version', 'latest')).toEqual([
     2,
     expect.stringContaining('cannot be a version'),
+  ])
+  const nowhere = join(app.dir, 'file')
+  for (const output of ['file', 'file/below'])
+    expect(await wrong('build', '--output', output)).toEqual([
+      2,
+      expect.stringMatching(/pypaas: \S+ is no directory\n/),
+    ])
+  expect(await wrong('build', '--sign', `${nowhere}.key`)).toEqual([
+    2,
+    expect.stringContaining(`pypaas: there is no key ${nowhere}.key`),
+  ])
+  expect(await wrong('verify', 'file', '--signature', 'nothing')).toEqual([
+    2,
+    expect.stringContaining('there is no signature nothing'),
   ])
   expect(await wrong('sign', 'file')).toEqual([2, expect.stringContaining('with which key?')])
   expect(await wrong('verify', 'nothing')).toEqual([2, expect.stringContaining('there is no file nothing')])

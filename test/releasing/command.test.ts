@@ -79,6 +79,21 @@ test('the command says what it does, what has come of it, and what the servers d
   expect(dirty.stderr).toContain('?? forgotten')
 })
 
+test('of a version that is not the newest, it says that nobody takes it by themselves', async () => {
+  const project = await createProject()
+  const next = async (version: string): Promise<string> => {
+    const { stdout, stderr } = await start(project, version, '--store', project.store).ended
+    return stdout.split('next:\n')[1] ?? stderr
+  }
+  expect(await next('2.0.0')).toBe(
+    '    on each server: pypaas deploy shop\n    hosts that pull artifact:shop/master take it by themselves\n',
+  )
+  expect(await next('1.9.0')).toBe(
+    '    on each server that is to have it: pypaas deploy shop --version 1.9.0\n' +
+      '    hosts that pull artifact:shop/master do not take it: 2.0.0 is newer\n',
+  )
+})
+
 test('one release is at work at a time, and what a killed one has left is undone by the next', async () => {
   const project = await createProject({
     'scripts/build.sh': {
@@ -95,9 +110,13 @@ test('one release is at work at a time, and what a killed one has left is undone
   killed.kill()
   await killed.ended
   expect((await app.git('tag')).stdout).toBe('v1.1.0')
+  const noted = await readFile(join(app.dir, '.git/pypaas-release.json'), 'utf8')
+  const { scratch } = JSON.parse(noted) as { scratch: string }
+  expect(existsSync(scratch)).toBe(true)
   await writeFile(join(ctx.paths.home, 'go'), '')
   const planned = await start(project, '1.2.0', '--store', store, '--dry-run').ended
   expect(planned.stderr).toBe('undone: the release of 1.1.0, which was cut short\n')
+  expect(existsSync(scratch)).toBe(false)
   expect(await project.state()).toEqual(before)
   const next = await start(project, '1.2.0', '--store', store).ended
   expect(next, next.stderr).toMatchObject({ status: 0 })

@@ -12,6 +12,7 @@ function factsOf(files: Readonly<Record<string, string>>, changes: Partial<Facts
     tags: [],
     text: (path) => files[path],
     has: (path) => path in files,
+    isExecutable: () => true,
     ...changes,
   }
 }
@@ -101,4 +102,9 @@ test.each([
   const facts = factsOf(files)
   expect(planRelease(facts, { version: '1.0.0', test: undefined }).test).toBe(command)
   expect(planRelease(facts, { version: '1.0.0', test: 'true' }).test).toBe('true')
+})
+
+test('a test script that may not be executed is run by a shell', () => {
+  const facts = factsOf({ 'scripts/test.sh': '' }, { isExecutable: () => false })
+  expect(planRelease(facts, { version: '1.0.0', test: undefined }).test).toBe('sh ./scripts/test.sh')
 })

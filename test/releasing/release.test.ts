@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -82,6 +83,10 @@ test('when the artifact cannot be put, all is taken back, and what others have p
   await writeFile(file, 'of somebody else')
   await (await openArtifacts(ctx)).put({ app: 'shop', version: '1.1.0' }, file, {})
   const before = await state()
+  // Already when it is planned, and not after the tests and the build.
+  await expect(planOf(ctx, { ...request, version: '1.1.0' }, silent)).rejects.toThrow(
+    'shop 1.1.0 is there already',
+  )
   await expect(release(ctx, { ...request, version: '1.1.0' }, silent, never)).rejects.toThrow(
     'shop 1.1.0 is there already',
   )
@@ -114,10 +119,13 @@ test('a release that was killed after its artifact was put is left as it is by t
   const before = await state()
   const { branch, head: from, tag } = done.plan
   const to = (await app.git('rev-parse', 'HEAD')).stdout
-  await writeNote(done.copy, { version: '1.1.0', tag, branch, from, to, publishing: done.published })
+  const scratch = await temporaryDirectory()
+  const note = { version: '1.1.0', tag, branch, from, to, scratch }
+  await writeNote(done.copy, { ...note, publishing: done.published })
   const said: string[] = []
   await planOf(ctx, { ...request, version: '1.2.0' }, { line: (line) => said.push(line) })
   expect(said).toEqual(['the release of 1.1.0, which was cut short, had been completed'])
+  expect(existsSync(scratch)).toBe(false)
   expect(await state()).toEqual(before)
 })
 
@@ -128,23 +136,45 @@ test('a release that was killed before its artifact was whole is taken back as a
   const { branch, head: from, tag } = done.plan
   const to = (await app.git('rev-parse', 'HEAD')).stdout
   await (await openArtifacts(ctx)).delete({ app: 'shop', version: '1.1.0' })
-  await writeNote(done.copy, { version: '1.1.0', tag, branch, from, to, publishing: done.published })
+  const scratch = await temporaryDirectory()
+  const note = { version: '1.1.0', tag, branch, from, to, scratch }
+  await writeNote(done.copy, { ...note, publishing: done.published })
   await planOf(ctx, { ...request, version: '1.2.0' }, silent)
   expect(await state()).toEqual(before)
 })
 
-test('a signed release is accepted where signatures are asked for', async () => {
-  const { ctx, request } = await createProject()
+test('where signatures are asked for, a release is signed by one who may, or is none', async () => {
+  const { app, ctx, request, state } = await createProject({
+    'scripts/test.sh': 'touch "$HOME/tested"\n',
+  })
   const keys = await temporaryDirectory()
   const { file: sign, line } = await makeKey(keys, 'alice')
+  const mallory = await makeKey(keys, 'mallory')
   const allowedSigners = join(keys, 'allowed')
   await writeFile(allowedSigners, `alice ${line}\n`)
   const { artifacts } = ctx.config.main
   if (artifacts === undefined) throw new Error('the project has a repository of artifacts')
   const main = { ...ctx.config.main, artifacts: { ...artifacts, allowedSigners } }
   const strict = { ...ctx, config: { ...ctx.config, main } }
-  await release(strict, { ...request, version: '1.1.0', sign }, silent, never)
-  await release(strict, { ...request, version: '1.2.0' }, silent, never)
+  const before = await state()
+  const releases = (wish: object): Promise<unknown> =>
+    release(strict, { ...request, version: '1.1.0', ...wish }, silent, never)
+  await expect(releases({})).rejects.toMatchObject({
+    code: 'usage',
+    message: 'the release would not be signed, and only signed ones are taken',
+  })
+  await expect(releases({ sign: join(keys, 'nobody') })).rejects.toMatchObject({
+    code: 'usage',
+    message: `there is no key ${join(keys, 'nobody')}`,
+  })
+  // All that is seen before anything is run.
+  expect(await readdir(ctx.paths.home)).not.toContain('tested')
+  await expect(releases({ sign: mallory.file })).rejects.toMatchObject({ code: 'denied' })
+  expect(await readdir(ctx.paths.home)).toContain('tested')
+  expect(await state()).toEqual(before)
+  expect((await app.git('tag')).stdout).toBe('')
+  await releases({ sign })
+  await release(ctx, { ...request, version: '1.2.0' }, silent, never)
   const get = async (version: string): Promise<unknown> =>
     (await openArtifacts(strict)).get({ app: 'shop', version }, join(keys, version))
   expect(await get('1.1.0')).toMatchObject({ signedBy: 'alice' })

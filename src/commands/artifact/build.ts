@@ -2,7 +2,7 @@
 import { buildArtifact } from '../../artifact/build.ts'
 import { parseFormat } from '../../artifact/format.ts'
 import { replaceFile } from '../../system/files.ts'
-import { signFile } from '../../artifact/signature.ts'
+import { checkKey, signFile } from '../../artifact/signature.ts'
 import type { Invocation } from '../command.ts'
 import { textOf } from './options.ts'
 import { bytes } from '../text.ts'
@@ -21,6 +21,7 @@ export async function run({ ctx, session, args, options, json, out, err }: Invoc
     cwd: process.cwd(),
   }
   const key = textOf(options, 'sign')
+  if (key !== undefined) await checkKey(key)
   const { path, size, sha256, info } = await buildArtifact(ctx, request, err, session.signal)
   const signature = key === undefined ? undefined : `${path}.sig`
   if (key !== undefined && signature !== undefined) await replaceFile(signature, await signFile(path, key))

@@ -35,6 +35,11 @@ async function signerOf({ ctx, options }: Invocation, file: string): Promise<str
   const allowed = textOf(options, 'allowedSigners') ?? ctx.config.main.artifacts?.allowedSigners
   const asked = path !== undefined || textOf(options, 'identity') !== undefined || allowed !== undefined
   if (signature === undefined && !asked) return undefined
+  if (signature === undefined && path !== undefined) {
+    throw new PypaasError('usage', `there is no signature ${path}`, {
+      hint: '`artifact sign` puts it beside the artifact, as <file>.sig',
+    })
+  }
   if (signature === undefined) {
     throw new PypaasError('denied', 'the artifact is not signed', {
       where: file,
