@@ -63,6 +63,8 @@ export function pathsOf(home: string) {
 
     /** What was last pulled of a branch with a source, and what could not be. */
     pulled: (ref: BranchRef) => ofBranch('state', ref, 'pulled.json'),
+    /** Why it is not at what its source has. */
+    pullTrouble: (ref: BranchRef) => ofBranch('state', ref, 'pull-trouble.json'),
     /** Held by whoever looks at the branch's source. */
     pullLock: (ref: BranchRef) => ofBranch('state', ref, 'pull.lock'),
     /** Downloads, and repositories of git remotes, of what is pulled. */

@@ -83,10 +83,17 @@ function runnersOf(ctx: Context, { app, target }: AppRef): BranchConfig | undefi
   try {
     return branchOf(ctx, app, target)
   } catch (error) {
-    const branches = [...(ctx.config.repos.get(app)?.branches.keys() ?? [])]
+    const branches = [...(ctx.config.repos.get(app)?.branches.values() ?? [])]
     if (!(error instanceof PypaasError) || error.code !== 'usage') throw error
+    const pulling = branches.find(
+      ({ source }) =>
+        source?.remote.kind === 'artifact' && source.remote.app === app && source.remote.target === target,
+    )
     throw new PypaasError('usage', `${error.message}, as which the target ${target} would go live`, {
-      hint: `give --target with one of: ${branches.join(', ')}`,
+      hint:
+        pulling === undefined
+          ? `give --target with one of: ${branches.map(({ branch }) => branch).join(', ')}`
+          : `its branch ${pulling.branch} pulls it by itself; \`pull ${app} ${pulling.branch}\` looks now`,
       cause: error,
     })
   }

@@ -3,6 +3,7 @@ import { messageOf, PypaasError } from '../errors.ts'
 import { pullBranch } from '../pull/branch.ts'
 import { everyTime } from '../pull/loop.ts'
 import { pullOnce } from '../pull/pull.ts'
+import { clearTrouble } from '../pull/trouble.ts'
 import { pullSettings, type PullSettings } from '../pull/settings.ts'
 import { tee, type Output } from '../system/output.ts'
 import type { Invocation } from './command.ts'
@@ -75,6 +76,7 @@ async function pullNow({ ctx, session, out }: Invocation, repo: string, name: st
     signal: session.signal,
     again: true,
   })
+  if (outcome !== 'waiting') await clearTrouble(ctx, { repo, branch: name })
   if (outcome === 'updated') session.settleLater({ repo, branch: name })
   else out.line('nothing new')
   return 0

@@ -5,6 +5,7 @@ import { listRecords } from '../deploy/journal.ts'
 import { listUnfinished } from '../deploy/unfinished.ts'
 import type { BranchRef } from '../paths.ts'
 import type { Release } from '../release.ts'
+import { readTrouble, type Trouble } from '../pull/trouble.ts'
 import { lastLogLines } from '../services/logs.ts'
 import { releaseStatus, type ProcessStatus } from '../services/status.ts'
 import { liveRelease } from '../system/state.ts'
@@ -34,6 +35,8 @@ interface BranchStatus {
   } | null
   /** The deploy that failed after it was live, if the former release was put back because of it. */
   readonly reverted: { release: string; by: string; why: string; former: string } | null
+  /** Why the branch is not at what its source has. */
+  readonly trouble: Trouble | null
   readonly processes: readonly (ProcessStatus & {
     /** The last of what a crashing process has printed; none of one that is well. */
     readonly lines: readonly string[]
@@ -70,8 +73,14 @@ async function branchStatus(
     // The journal is read only while the branch has a deploy that is not over.
     deploying: isUnfinished ? await deployAt(ctx, { repo, branch }) : null,
     reverted: live === undefined ? null : await revertedFor(ctx, live),
+    trouble: await troubleOf(ctx, { repo, branch }),
     processes: live === undefined ? [] : await processesWithLines(ctx, live),
   }
+}
+
+async function troubleOf(ctx: Context, ref: BranchRef): Promise<Trouble | null> {
+  const source = ctx.config.repos.get(ref.repo)?.branches.get(ref.branch)?.source
+  return source === undefined ? null : ((await readTrouble(ctx, ref, source.remote.shown)) ?? null)
 }
 
 /** What the live release was put back for. A deploy that comes after it makes this the past. */
@@ -107,7 +116,7 @@ async function processesWithLines(ctx: Context, live: Release): Promise<BranchSt
 }
 
 function describe(status: BranchStatus, now: Date): string[] {
-  const { repo, branch, release, frozen: frost, deploying, reverted, processes } = status
+  const { repo, branch, release, frozen: frost, deploying, reverted, trouble, processes } = status
   const rows = processes.map(({ runner, index, state, pid, port, since, restarts }) => [
     `${runner}-${index}`,
     state,
@@ -124,12 +133,17 @@ function describe(status: BranchStatus, now: Date): string[] {
       : [
           `reverted: ${reverted.release} by ${reverted.by}: ${reverted.why}; ${reverted.former} is live again`,
         ]),
+    ...(trouble === null ? [] : describeTrouble(trouble)),
     ...table(rows).flatMap((row, at) => [
       row,
       ...(processes[at]?.lines ?? []).map((line) => `    | ${line}`),
     ]),
   ]
   return [`${repo} ${branch}: ${release ?? 'not deployed yet'}`, ...shown.map((line) => `    ${line}`)]
+}
+
+function describeTrouble({ remote, since, why, hint }: Trouble): string[] {
+  return [`not pulled from ${remote} since ${since}: ${why}`, ...(hint === undefined ? [] : [`    ${hint}`])]
 }
 
 function describeDeploy(

@@ -38,7 +38,8 @@ function branchLine(branch: BranchConfig): string {
     const count = runner.type === 'NginxStatic' ? '' : ` × ${runner.processCount}`
     return `${runner.name} (${runner.type}${count})`
   })
-  return `repo ${branch.repo}, branch ${branch.branch}: ${runners.join(', ') || 'no runners'}`
+  const source = branch.source === undefined ? '' : `, pulled from ${branch.source.remote.shown}`
+  return `repo ${branch.repo}, branch ${branch.branch}: ${runners.join(', ') || 'no runners'}${source}`
 }
 
 function processCount({ runners }: BranchConfig): number {

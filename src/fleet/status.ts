@@ -36,6 +36,12 @@ export function fleetStatus(
     }))
 }
 
+/** A version that is not the newest any more, because there is a newer one or it was taken back, stops nothing. */
+export function withNewest(fleet: FleetStatus, newest: string | null): FleetStatus {
+  const { stopped } = fleet
+  return { ...fleet, newest, stopped: newest === null || newest === stopped?.version ? stopped : null }
+}
+
 /** Whether an operator has to look: a host failed or is gone, or a roll-out is stopped. */
 export function needsAttention({ hosts, stopped }: FleetStatus): boolean {
   return stopped !== null || hosts.some(({ health, turn }) => health === 'failed' || turn === 'lost')

@@ -89,8 +89,8 @@ async function pull(at: Pull): Promise<BranchOutcome> {
   const look = await lookAtSource(at, live === undefined ? undefined : pulled.version)
   if ('same' in look) {
     await noteVersion(at, look.same)
-    // Of what has failed since, the fleet has been told.
-    if (live !== undefined && pulled.failed === undefined) {
+    // Of what has failed since, the fleet has been told. A version that was taken back is another matter.
+    if (live !== undefined && !isSameVersion(pulled.failed?.version, look.same)) {
       await reportRelease(ctx, rollOf(at.remote, ref), live)
     }
     return 'unchanged'
@@ -193,8 +193,9 @@ function hasCode(error: unknown, code: ErrorCode): boolean {
   return error instanceof PypaasError && error.code === code
 }
 
+/** Of another version that has failed nothing is kept: the source does not have it any more. */
 async function noteVersion({ ctx, ref, pulled }: Pull, version: Version): Promise<void> {
-  const { remote } = pulled
-  if (isSameVersion(pulled.version, version)) return
+  const { remote, failed = { version } } = pulled
+  if (isSameVersion(pulled.version, version) && isSameVersion(failed.version, version)) return
   await writePulled(ctx, ref, { remote, version })
 }

@@ -6,16 +6,14 @@ import type { Context } from '../context.ts'
 /** Bit of a mode: others may read (chmod(2)). */
 const OTHERS_READ = 0o004
 
-/** Says so in the log. They work all the same: the operator may be the only user. */
-export async function warnOfExposedKeys(ctx: Context): Promise<void> {
+/** What is to be done about it, in words. The keys work all the same: the operator may be the only user. */
+export async function exposedKeys(ctx: Context): Promise<string[]> {
   const files = [
     join(ctx.paths.home, '.amazon', 'account-key'),
     ...(ctx.config.main.artifacts?.s3.secretKey === undefined ? [] : [join(ctx.config.dir, 'pypaas.yml')]),
   ]
-  for (const file of files) {
-    const mode = (await stat(file).catch(() => undefined))?.mode ?? 0
-    if ((mode & OTHERS_READ) !== 0) {
-      ctx.log.warn({ file }, 'everybody on this host can read the keys of S3 in it; `chmod o-r` it')
-    }
-  }
+  const modes = await Promise.all(files.map(async (file) => (await stat(file).catch(() => undefined))?.mode))
+  return files
+    .filter((_, at) => ((modes[at] ?? 0) & OTHERS_READ) !== 0)
+    .map((file) => `everybody on this host can read the keys of S3 in ${file}; \`chmod o-r\` it`)
 }

@@ -4,7 +4,6 @@ import type { S3Config, StoreAddress } from '../config/types.ts'
 import type { Context } from '../context.ts'
 import { PypaasError } from '../errors.ts'
 import { artifactsOf, type Artifacts } from './artifacts.ts'
-import { warnOfExposedKeys } from './exposed.ts'
 import { signatureCheck } from './signed.ts'
 import type { Store } from './store.ts'
 
@@ -61,7 +60,6 @@ async function openParsed(ctx: Context, address: StoreAddress, s3?: S3Config): P
     const { directoryStore } = await import('./directory.ts')
     return directoryStore(address.path)
   }
-  await warnOfExposedKeys(ctx)
   const { openS3Store } = await import('./s3.ts')
   return openS3Store(ctx, address.bucket, address.prefix, s3 ?? ctx.config.main.artifacts?.s3 ?? DEFAULT_S3)
 }

@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { domainWith, repoWithRunners } from '../support/apps.ts'
@@ -24,6 +25,25 @@ test('check prints what a good configuration holds', async () => {
     directory: join(host.home, 'config'),
     problems: [],
   })
+})
+
+test('check says what a branch is pulled from, and which keys everybody can read', async () => {
+  const s3 = { access_key: 'key', secret_key: 'secret' }
+  const host = await createHost({ artifacts: { store: 's3://releases', s3 } })
+  const main = join(host.home, 'config/pypaas.yml')
+  const source = { remote: 'artifact:shop/master' }
+  await host.configure('repos/shop.yml', repoWithRunners({ web }, { source }))
+  const advice = `everybody on this host can read the keys of S3 in ${main}; \`chmod o-r\` it`
+  await chmod(main, 0o644)
+  const told = await host.pypaas('check')
+  expect(told.status).toBe(0)
+  expect(told.stdout.split('\n')).toContain(
+    'repo shop, branch main: web (NginxBackend × 1), pulled from artifact:shop/master',
+  )
+  expect(told.stdout.split('\n')).toContain(advice)
+  expect(JSON.parse((await host.pypaas('check', '--json')).stdout)).toMatchObject({ advice: [advice] })
+  await chmod(main, 0o640)
+  expect((await host.pypaas('check')).stdout).not.toContain('everybody')
 })
 
 test('check prints every mistake of every file, with its place and the nearest word, and ends with 2', async () => {

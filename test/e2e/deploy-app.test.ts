@@ -258,3 +258,13 @@ async function signatureAt(path: string): Promise<object> {
   const { signature } = (await metaAt(path)) as { signature: string }
   return { signature }
 }
+
+test('a target that another branch pulls is not installed by hand: it is said how to look now', async () => {
+  const { host, deploy } = await setup('master')
+  await host.configure('repos/web.yml', repoWith({ source: { remote: 'artifact:web/master' } }))
+  const pulled = await deploy()
+  expect(pulled.status).toBe(2)
+  expect(pulled.stderr).toContain('its branch main pulls it by itself; `pull web main` looks now')
+  await host.configure('repos/web.yml', repoWith({ source: { remote: 'artifact:other/master' } }))
+  expect((await deploy()).stderr).toContain('give --target with one of: main')
+})

@@ -28,7 +28,7 @@ async function shopHost(): Promise<{ host: Host; commit: string }> {
 }
 
 /** What `status` says beside the processes, if there is nothing to say. */
-const NOTHING_SPECIAL = { frozen: null, deploying: null, reverted: null }
+const NOTHING_SPECIAL = { frozen: null, deploying: null, reverted: null, trouble: null }
 
 test('list and status tell what is live, for people and for programs, over SSH too', async () => {
   const { host, commit } = await shopHost()

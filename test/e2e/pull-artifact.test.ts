@@ -37,6 +37,45 @@ it('what is put into the repository of artifacts goes live on a host that pulls 
   expect((await host.pypaas('pull', 'web', 'main')).stdout).toMatch(/nothing new$/)
 })
 
+it('why nothing is pulled is said by `status`, until something is', async () => {
+  const { store, publish } = await publisher()
+  const host = await pullingHost('solo', store)
+  await host.serve()
+  const status = async (): Promise<string> => (await host.pypaas('status', 'web', 'main')).stdout
+  await expect
+    .poll(status, LIVE)
+    .toMatch(
+      /^web main: not deployed yet\n {4}not pulled from artifact:shop since \S+Z: .* has no shop\.tar\.gz of shop master\n {8}`artifact put`/,
+    )
+  await publish('1', answering('one'))
+  await answers(host, 'one')
+  await expect.poll(status, LIVE).not.toContain('not pulled')
+  await publish('2', 'process.exit(1)')
+  await expect.poll(status, LIVE).toMatch(/\n {4}not pulled from .* ended with status 1 /)
+  await publish('3', answering('three'))
+  await answers(host, 'three')
+  await expect.poll(status, LIVE).not.toContain('not pulled')
+})
+
+it('a version that failed and is taken back stops nothing any more', async () => {
+  const { store, publish } = await publisher()
+  await publish('1', answering('one'))
+  const host = await pullingHost('solo', store, { fleet: { host: 'solo' } })
+  await host.serve()
+  const fleet = async (): Promise<string> => {
+    const { status, stdout } = await host.pypaas('fleet', 'status')
+    return `${status} ${stdout}`
+  }
+  await expect.poll(fleet, LIVE).toMatch(/^0 .*\n {4}solo {2}1 {2}healthy {4}/)
+  await publish('2', 'process.exit(1)')
+  await expect
+    .poll(fleet, LIVE)
+    .toMatch(/^1 .*\n {4}solo {2}1 {2}failed .* 2: [^]*\n {4}stopped: 2 failed on solo/)
+  await host.pypaas('artifact', 'delete', 'shop', '2')
+  await expect.poll(fleet, LIVE).toMatch(/^0 shop\/master: newest 1\n {4}solo {2}1 {2}healthy {4}for \S+ s$/)
+  await expect.poll(async () => (await host.pypaas('status')).stdout, LIVE).not.toContain('not pulled')
+})
+
 it('a version that fails on one host of a fleet stays away from the others', async () => {
   const { store, publish } = await publisher()
   await publish('1', answering('one'))

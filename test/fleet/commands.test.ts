@@ -34,8 +34,13 @@ test('`fleet status` says where a roll-out stands, and `fleet resume` lets it go
   await turn.failed('no answer on port 8000')
   const stopped = await pypaas('status')
   expect(stopped).toMatchObject({ status: 1, stderr: '' })
-  expect(stopped.stdout).toMatch(/^ {4}one {2}1\.1\.0 {2}failed {4}for \d+ s {2}no answer on port 8000$/m)
+  expect(stopped.stdout).toMatch(
+    /^ {4}one {2}1\.1\.0 {2}failed {4}for \d+ s {2}1\.2\.0: no answer on port 8000$/m,
+  )
   expect(stopped.stdout).toMatch(/^ {4}stopped: 1\.2\.0 failed on one at \S+Z: no answer on port 8000$/m)
+  expect((await pypaas('status', 'shop', 'staging')).stdout).toBe(
+    'no host has reported anything of shop/staging; there is shop/master',
+  )
   expect(JSON.parse((await pypaas('status', '--json')).stdout)).toMatchObject([
     { app: 'shop', target: 'master', newest: null, stopped: { version: '1.2.0' }, hosts: [{ host: 'one' }] },
   ])

@@ -24,6 +24,7 @@ import { startedReleases, stopServices } from '../../services/tree.ts'
 import { watchedKeys } from '../../ssh/keys.ts'
 import type { SshServer } from '../../ssh/server.ts'
 import type { SshSession } from '../../ssh/session.ts'
+import { exposedKeys } from '../../store/exposed.ts'
 import { lock } from '../../system/lock.ts'
 import type { Output } from '../../system/output.ts'
 import { listBranches } from '../../system/state.ts'
@@ -79,6 +80,7 @@ export async function startDaemon(ctx: Context, options: DaemonOptions): Promise
     await clearKilledPulls(ctx)
     await keepRunning(ctx)
     await routeTraffic(ctx, warnings(ctx))
+    for (const advice of await exposedKeys(ctx)) ctx.log.warn({}, advice)
     const present = sharedContexts(ctx)
     const settleLater = (ref: BranchRef): void =>
       later('settle', async () => afterDeploy(await present(), ref, closing.signal))

@@ -6,6 +6,7 @@ import type { Context } from '../../context.ts'
 import { messageOf, PypaasError } from '../../errors.ts'
 import { pullBranch } from '../../pull/branch.ts'
 import type { BranchRef } from '../../paths.ts'
+import { clearTrouble, noteTrouble } from '../../pull/trouble.ts'
 import { silent, type Output } from '../../system/output.ts'
 
 /** Milliseconds between two looks at the configuration, if no source is due before. */
@@ -103,11 +104,13 @@ async function poll(
       settleLater(ref)
     }
     entry.trouble = undefined
+    if (outcome !== 'waiting') await clearTrouble(ctx, ref)
   } catch (error) {
     const trouble = messageOf(error)
     // A remote that is away for a night is no news every minute.
     if (signal.aborted || trouble === entry.trouble) return
     entry.trouble = trouble
+    await noteTrouble(ctx, ref, entry.remote, error).catch(() => {})
     const hint = error instanceof PypaasError && error.hint !== undefined ? { hint: error.hint } : {}
     ctx.log.warn({ ...ref, remote: entry.remote, error: trouble, ...hint }, 'a source has not been deployed')
   }
