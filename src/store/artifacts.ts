@@ -51,7 +51,7 @@ export interface Artifacts {
   /**
    * Stores a file as a version; once it is there, `latest` moves to it if it is the newest. The same file may be put
    * again, which finishes what was cut short.
-   * @throws PypaasError `failed` if the version is there with another content; `cancelled`
+   * @throws PypaasError `failed` if the version is there with another content or signature; `cancelled`
    */
   put(
     ref: VersionRef,
@@ -153,6 +153,9 @@ export function artifactsOf(store: Store, verify?: Verify): Artifacts {
       // Where the store knows no conditions, another publisher may have come in between.
       const head = await store.head(key)
       if (head?.meta['sha256'] !== file.sha256) throw taken(store, key, stored === undefined)
+      const signature = meta[SIGNATURE]
+      if (signature !== undefined && signature !== head.meta[SIGNATURE])
+        throw otherwiseSigned(store, ref, head)
       await setLatest(store, artifactPrefix(ref), ref.version, versionsBelow(store, artifactPrefix(ref)))
       return metaOf(store, head)
     },
@@ -221,6 +224,14 @@ function metaOf(store: Store, { key, size, meta }: StoreHead): StoredMeta {
     })
   }
   return { ...meta, sha256, size }
+}
+
+/** What was put without a signature would stay so, and be refused where signatures are asked for. */
+function otherwiseSigned(store: Store, { app, version }: VersionRef, { key, meta }: StoreHead): PypaasError {
+  const how = meta[SIGNATURE] === undefined ? 'without a signature' : 'with another signature'
+  return new PypaasError('failed', `${store.shown}/${key} is there already, ${how}`, {
+    hint: `a version never changes: \`artifact delete ${app} ${version}\`, then put it again`,
+  })
 }
 
 function taken(store: Store, key: string, before: boolean): PypaasError {

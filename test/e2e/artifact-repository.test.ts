@@ -48,6 +48,9 @@ test('versions are put, listed, fetched and removed', async () => {
   const got = await pypaas('get', 'shop', '1.9', '--output', join(home, 'got'))
   expect(got).toMatchObject({ status: 0, stderr: '' })
   expect(await readFile(join(home, 'got'), 'utf8')).toBe('built')
+  const beside = await pypaas('get', 'shop', '--output', join(home, 'config'))
+  expect(beside.stdout).toContain(`shop 1.10: ${join(home, 'config', 'shop.tar.gz')}, 5 B`)
+  expect(await readFile(join(home, 'config', 'shop.tar.gz'), 'utf8')).toBe('built')
   const names = [await pypaas('apps'), await pypaas('targets', 'shop'), await pypaas('files', 'shop')]
   expect(names.map(({ stdout }) => stdout)).toEqual(['shop', 'master', 'shop.tar.gz'])
 

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { artifactsOf, type Artifacts } from '../../src/store/artifacts.ts'
+import { artifactsOf, SIGNATURE, type Artifacts } from '../../src/store/artifacts.ts'
 import { readDocument, type Store } from '../../src/store/store.ts'
 import { temporaryDirectory } from '../support/context.ts'
 
@@ -128,6 +128,14 @@ export function storeContract(open: () => Promise<Store>): void {
       code: 'failed',
       message: expect.stringContaining('is there already, with another content') as string,
     })
+    const signed = { [SIGNATURE]: 'U1NIU0lH' }
+    await expect(artifacts.put(ref, one, signed)).rejects.toThrow(/is there already, without a signature/)
+    await artifacts.put({ ...ref, version: '2' }, one, signed)
+    await artifacts.put({ ...ref, version: '2' }, one, signed)
+    await artifacts.put({ ...ref, version: '2' }, one, {})
+    await expect(artifacts.put({ ...ref, version: '2' }, one, { [SIGNATURE]: 'b3RoZXI=' })).rejects.toThrow(
+      /with another signature/,
+    )
     await artifacts.get(ref, `${one}.again`)
     expect(await readFile(`${one}.again`, 'utf8')).toBe('one')
   })

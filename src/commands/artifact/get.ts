@@ -1,5 +1,6 @@
 /** Fetches a version of an app, checked. */
-import { resolve } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import type { Invocation } from '../command.ts'
 import { bytes } from '../text.ts'
 import { refOf, repositoryOf, textOf } from './options.ts'
@@ -9,7 +10,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const { ctx, session, args, options, json, out } = invocation
   const artifacts = await repositoryOf(ctx, options)
   const ref = refOf(invocation)
-  const file = resolve(textOf(options, 'output') ?? ref.artifact ?? `${ref.app}.tar.gz`)
+  const file = await fileFor(textOf(options, 'output') ?? '.', ref.artifact ?? `${ref.app}.tar.gz`)
   const progress = progressOn(session.stderr, () => ctx.now())
   const { version, meta, signedBy } = await artifacts
     .get({ ...ref, version: args[1] }, file, {
@@ -24,4 +25,11 @@ export async function run(invocation: Invocation): Promise<number> {
     out.line(`${ref.app} ${version}: ${file}, ${bytes(meta.size)}, SHA-256 ${meta.sha256}${by}`)
   }
   return 0
+}
+
+/** In a directory that is there, it keeps its own name. */
+async function fileFor(output: string, name: string): Promise<string> {
+  const path = resolve(output)
+  const found = await stat(path).catch(() => undefined)
+  return found?.isDirectory() === true ? join(path, name) : path
 }
