@@ -14,9 +14,9 @@ test(
     expect(total).toBeGreaterThan(10)
     let number = 0
     const killed = (fault: Fault, live?: boolean) => site.killed(`version ${++number}`, fault, live)
-    for (const call of spread(total, 5)) await killed({ from: 'pull.lock', call })
+    for (const call of spread(total, 3)) await killed({ from: 'pull.lock', call })
     for (const { note, when, live } of some(await killPoints(site.host))) await killed({ note, when }, live)
-    for (const call of [1, 3]) await killed({ from: 'pulled.json', call }, true)
+    await killed({ from: 'pulled.json', call: 1 }, true)
     await expectServed(site)
     expect(await site.host.stop()).toEqual([])
   },

@@ -21,10 +21,10 @@ test(
     const killed = (fault: Fault, live?: boolean) => site.killed(`version ${++number}`, fault, live)
     await killed({ file: 'cache/pull', bytes: PAYLOAD / 4 }, false)
     await killed({ file: 'cache/pull', bytes: PAYLOAD / 4 }, false)
-    for (const call of [1, 4]) await killed({ from: '/.pulled.', call }, false)
-    for (const call of spread(total, 4)) await killed({ from: 'cache/pull', call })
+    await killed({ from: '/.pulled.', call: 4 }, false)
+    for (const call of spread(total, 3)) await killed({ from: 'cache/pull', call })
     for (const { note, when, live } of some(await killPoints(site.host))) await killed({ note, when }, live)
-    for (const call of [1, 2, 4]) await killed({ from: 'pulled.json', call })
+    for (const call of [2, 4]) await killed({ from: 'pulled.json', call })
     await expectServed(site)
     expect(await site.host.stop()).toEqual([])
   },
@@ -39,20 +39,14 @@ test('the turn of a daemon that was killed is had again, and given back', { time
     const [seen] = JSON.parse(stdout) as FleetStatus[]
     return seen?.hosts.map(({ version, health, turn }) => ({ version, health, turn }))
   }
-  const faults: readonly [Fault, boolean][] = [
-    [{ note: 'begin start', when: 'after' }, false],
-    [{ note: 'switched', when: 'after' }, true],
-  ]
-  for (const [at, [fault, live]] of faults.entries()) {
-    await killed(`version ${at + 1}`, fault, live)
-    await host.serve()
-    await expect.poll(fleet, LIVE).toEqual([{ version: String(at + 2), health: 'healthy', turn: 'none' }])
-    await host.endDaemon('SIGTERM')
-    const ctx = await openContext({ home: host.home, unconfigured: false })
-    const holders = async (): Promise<unknown> =>
-      (await openFleet(ctx))?.slots.holders({ app: 'web', target: 'main' })
-    await expect.poll(holders, SOON).toEqual([])
-  }
+  await killed('version 1', { note: 'begin start', when: 'after' }, false)
+  await host.serve()
+  await expect.poll(fleet, LIVE).toEqual([{ version: '2', health: 'healthy', turn: 'none' }])
+  await host.endDaemon('SIGTERM')
+  const ctx = await openContext({ home: host.home, unconfigured: false })
+  const holders = async (): Promise<unknown> =>
+    (await openFleet(ctx))?.slots.holders({ app: 'web', target: 'main' })
+  await expect.poll(holders, SOON).toEqual([])
   await expectServed(site)
   expect(await host.stop()).toEqual([])
 })
@@ -84,7 +78,7 @@ test('virtualenvs that no release uses any more go, half made ones too', { timeo
   expect(await host.pypaas('list')).toMatchObject({ status: 0 })
   expect(await linked()).toEqual([first])
   await arrives('version 1', killed)
-  for (const text of ['version 2', 'version 3']) await arrives(text, await upstream.publish(text))
+  await arrives('version 2', await upstream.publish('version 2'))
   // That of the former release goes with the next pull, as that is live until then.
   expect(await virtualenvs()).toHaveLength(2)
   expect(await virtualenvs()).not.toContain(first)
