@@ -30,7 +30,7 @@ test(
     const from = 'run/unfinished'
     const total = await countCalls(site, 'rebuild', from)
     expect(total).toBeGreaterThan(20)
-    for (const call of spread(total, 10)) {
+    for (const call of spread(total, 7)) {
       await site.pypaas({ from, call }, ...REBUILD)
       await site.recovered()
     }
@@ -44,7 +44,7 @@ test('what follows a deploy is gone on with wherever it was killed', { timeout: 
   const command = 'settle'
   const total = await countCalls(site, command)
   expect(total).toBeGreaterThan(10)
-  for (const call of spread(total, 8)) {
+  for (const call of spread(total, 5)) {
     expect(await site.pypaas({ command, call }, ...REBUILD)).toMatchObject({ status: 0 })
     const settling = async (): Promise<boolean> =>
       (await leftovers(site.host.home)).some((line) => line.includes(' settle web main'))
@@ -63,7 +63,7 @@ test('a recovery that is killed is gone on with by the next command', { timeout:
   const late = points.find(({ note, when }) => note === 'begin switch' && when === 'after')
   const live = points.find(({ note, when }) => note === 'end switch' && when === 'before')
   for (const point of [late, live]) {
-    for (const call of [2, 7, 13, 21]) {
+    for (const call of [2, 7, 21]) {
       await site.pypaas({ ...point }, ...REBUILD)
       // It may have had fewer calls to make, and be done.
       await site.pypaas({ call }, 'list')

@@ -22,7 +22,7 @@ test(
     await killed({ file: 'cache/pull', bytes: PAYLOAD / 4 }, false)
     await killed({ file: 'cache/pull', bytes: PAYLOAD / 4 }, false)
     await killed({ from: '/.pulled.', call: 4 }, false)
-    for (const call of spread(total, 3)) await killed({ from: 'cache/pull', call })
+    for (const call of spread(total, 2)) await killed({ from: 'cache/pull', call })
     for (const { note, when, live } of some(await killPoints(site.host))) await killed({ note, when }, live)
     for (const call of [2, 4]) await killed({ from: 'pulled.json', call })
     await expectServed(site)
