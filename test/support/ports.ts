@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { listeners } from '../../src/system/listeners.ts'
 
 /** Below the ports that the kernel gives out by itself (ip_local_port_range). */
 const FIRST = 15_000
@@ -17,9 +18,12 @@ export function claimPortRange(
   mkdirSync(claims, { recursive: true })
   const size = Math.ceil(count / 50) * 50
   const offset = (process.pid * 50) % (LAST - FIRST)
+  // Of whatever else runs on this machine.
+  const used = listeners().map(({ port }) => port)
   for (let tried = 0; tried < LAST - FIRST; tried += 50) {
     const min = FIRST + ((offset + tried) % (LAST - FIRST - size))
     const taken: string[] = []
+    if (used.some((port) => port >= min - (min % 50) && port < min + size)) continue
     try {
       for (let port = min - (min % 50); port < min + size; port += 50) {
         const claim = join(claims, String(port))
