@@ -1,12 +1,13 @@
 /** Installs an app from the repository of artifacts: `deploy <app>`; goes back; lists what is kept; removes it. */
 import { deployApp, rollBackApp, uninstallApp } from '../apps/deploy.ts'
 import { keptVersions } from '../apps/listing.ts'
+import type { Install } from '../apps/install.ts'
 import { liveVersion } from '../apps/records.ts'
 import { usualArtifact } from '../apps/source.ts'
 import { brokenRepos } from '../config/broken.ts'
 import type { BranchConfig } from '../config/types.ts'
 import type { Context } from '../context.ts'
-import { PypaasError } from '../errors.ts'
+import { messageOf, PypaasError } from '../errors.ts'
 import { reportGone } from '../fleet/report.ts'
 import type { AppRef } from '../paths.ts'
 import { reportBranch, reportTree } from '../pull/fleet-report.ts'
@@ -51,7 +52,7 @@ export async function run(invocation: Invocation): Promise<number> {
   } finally {
     // Also what failed after it was live has left a former release to be ended.
     if (branch !== undefined) session.settleLater({ repo: branch.repo, branch: branch.branch })
-    await reportInstalled(ctx, app, branch)
+    await reportInstalled(install)
   }
   if (json) {
     const live = (await keptVersions(ctx, app, branch)).find((kept) => kept.live)
@@ -67,11 +68,16 @@ function checkAlone(option: string, given: boolean | undefined, others: boolean)
   })
 }
 
-/** Tells the fleet at once: what is live is not removed from the repository. */
-async function reportInstalled(ctx: Context, app: AppRef, branch: BranchConfig | undefined): Promise<void> {
-  if (branch !== undefined) return reportBranch(ctx, { repo: branch.repo, branch: branch.branch })
-  const live = await liveVersion(ctx.paths, app)
-  await (live === undefined ? reportGone(ctx, app) : reportTree(ctx, app, live))
+/** Tells the fleet at once: what is live is not removed from the repository. That it cannot be told fails nothing. */
+async function reportInstalled({ ctx, app, branch, output }: Install): Promise<void> {
+  try {
+    if (branch !== undefined) return await reportBranch(ctx, { repo: branch.repo, branch: branch.branch })
+    const live = await liveVersion(ctx.paths, app)
+    await (live === undefined ? reportGone(ctx, app) : reportTree(ctx, app, live))
+  } catch (error) {
+    output.line(` !     the fleet has not been told: ${messageOf(error)}`)
+    ctx.log.warn({ ...app, error: messageOf(error) }, 'the fleet has not been told what is live')
+  }
 }
 
 /**

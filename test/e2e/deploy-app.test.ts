@@ -143,7 +143,7 @@ test('a host of a fleet says what it deployed, and that is not removed from the 
 })
 
 test('an app without runners is files below a link', async () => {
-  const { host, publish, deploy } = await setup('master', { fleet: { host: 'one' } })
+  const { host, store, publish, deploy } = await setup('master', { fleet: { host: 'one' } })
   const live = join(host.paths.app({ app: 'web', target: 'master' }).live, 'page')
   expect((await deploy('--list')).stdout).toBe('no version of web master is on this host')
   for (const version of ['1', '2']) {
@@ -164,6 +164,12 @@ test('an app without runners is files below a link', async () => {
   )
   expect((await deploy('--rollback', '--version', '2')).status).toBe(0)
   expect(await readFile(live, 'utf8')).toBe('2')
+  // Without the store there is nobody to be told; what was asked for is done all the same.
+  await host.configureMain({ fleet: { host: 'one' } })
+  const untold = await deploy('--rollback', '--version', '1')
+  expect(untold, untold.stderr).toMatchObject({ status: 0 })
+  expect(untold.stdout).toContain('the fleet has not been told: no place is configured')
+  await host.configureMain({ artifacts: { store }, fleet: { host: 'one' } })
   expect((await deploy('--remove', '--version', '2')).stderr).toContain('--remove stands alone')
   expect(await deploy('--remove')).toMatchObject({ status: 0, stdout: 'removed web master: 1, 2' })
   expect(await readdir(join(host.paths.home, 'apps/web'))).toEqual(['.lock'])
