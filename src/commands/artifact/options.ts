@@ -1,8 +1,11 @@
-/** Options that the commands of the repository of artifacts share, and what they come to. */
+/** What the commands `artifact …` share: their rows, their options, and what these come to. */
 import type { Context } from '../../context.ts'
 import type { Artifacts } from '../../store/artifacts.ts'
 import type { ArtifactRef } from '../../store/versions.ts'
 import type { Invocation } from '../command.ts'
+
+/** They touch no deploy, and a build server has no configuration. */
+export const ROW = { ssh: false, right: 'host', json: true, unconfigured: true, recovers: false } as const
 
 type Option = readonly [flags: string, help: string]
 

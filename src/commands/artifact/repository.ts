@@ -1,9 +1,6 @@
 /** The rows of the table for `artifact …` that are about the repository of artifacts. */
 import type { CommandSpec } from '../command.ts'
-import { STORE, WHICH } from './options.ts'
-
-/** They touch no deploy, and a build server has no configuration. */
-const ROW = { ssh: false, right: 'host', json: true, unconfigured: true, recovers: false } as const
+import { ROW, STORE, WHICH } from './options.ts'
 
 export const repositoryCommands: readonly CommandSpec[] = [
   {
