@@ -15,7 +15,7 @@ describe('remotes of git', () => {
     ['git+http://example.com/app.git/', { url: 'http://example.com/app.git', directory: '' }],
     ['git+https://example.com/group/app', { url: 'https://example.com/group/app', directory: '' }],
     ['/srv/git/app.git/conf#main', { url: '/srv/git/app.git', directory: 'conf', branch: 'main' }],
-    ['/srv/work/app#main', { url: '/srv/work/app', directory: '', branch: 'main' }],
+    ['/srv/checkouts/app#main', { url: '/srv/checkouts/app', directory: '', branch: 'main' }],
     [
       'git@example.com:org.github.io/app.git/a',
       { url: 'git@example.com:org.github.io/app.git', directory: 'a' },
