@@ -8,7 +8,7 @@ import { temporaryDirectory } from '../support/context.ts'
 import { createHost } from '../support/host.ts'
 import { DOMAIN, repoWith, answering, SOON } from '../support/web.ts'
 import { expectServed, faultSite, MAIN, type FaultSite } from './site.ts'
-import { shapeOf } from './shape.ts'
+import { restingShape, shapeOf } from './shape.ts'
 
 const FROM = 'run/unfinished'
 
@@ -102,7 +102,7 @@ async function hostOnDisk(options: string, skip: (why: string) => void) {
   const push = async () => app.git('push', host.url('web'), 'main')
   expect(await push()).toMatchObject({ status: 0 })
   const files = async (): Promise<readonly string[]> => (await shapeOf(host, MAIN)).files
-  await expect.poll(async () => (await files()).join('\n'), SOON).not.toContain('unfinished/')
+  await restingShape(host, MAIN)
   return { host, app, push, files }
 }
 

@@ -17,7 +17,7 @@ import { createHost, PYPAAS, run, type Host } from '../support/host.ts'
 import { startLoad, textsOf, type Load } from '../support/load.ts'
 import { gitSshCommand, makeKey, startSshd } from '../support/ssh.ts'
 import { answering, DOMAIN, repoWith, SOON } from '../support/web.ts'
-import { shapeOf } from './shape.ts'
+import { restingShape, shapeOf } from './shape.ts'
 import { faulty, fewer, MAIN, type Fault, type KillPoint } from './site.ts'
 
 export const LIVE = { ...SOON, timeout: 45_000 }
@@ -68,7 +68,6 @@ export async function pullSite({ remote, main, reach, publish, told }: Upstream)
   await host.configure('repos/web.yml', repoWith({ source: { remote, schedule: EVERY_SECOND } }))
   await host.configure(`domains/${DOMAIN}.yml`, domainWith('web'))
   const body = async (): Promise<string | undefined> => (await host.get(DOMAIN).catch(() => undefined))?.body
-  const look = () => shapeOf(host, MAIN)
   await reach?.(host)
   const arrives: PullSite['arrives'] = async (text, { noted }, env) => {
     await host.serve(env)
@@ -79,9 +78,9 @@ export async function pullSite({ remote, main, reach, publish, told }: Upstream)
     await host.endDaemon('SIGTERM')
   }
   await arrives('first', await publish('first'))
-  const whole = await look()
+  const whole = await restingShape(host, MAIN)
   const isWhole = async (message: string): Promise<void> => {
-    await expect.poll(look, { ...SOON, message }).toEqual(whole)
+    await expect.poll(() => shapeOf(host, MAIN), { ...SOON, message }).toEqual(whole)
   }
   const load = startLoad(host, DOMAIN, 40)
   let present = 'first'

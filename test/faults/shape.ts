@@ -1,15 +1,18 @@
 /** Everything of a host that must be the same after each recovery, whichever release is live: files, processes, locks, ports. */
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { execa } from 'execa'
+import { expect } from 'vitest'
 import type { DeployRecord } from '../../src/deploy/journal.ts'
 import { hasErrno } from '../../src/errors.ts'
 import { joinNames } from '../../src/names.ts'
 import type { BranchRef } from '../../src/paths.ts'
 import { readPortFile } from '../../src/port-file.ts'
+import { ownerOfTemporary } from '../../src/system/files.ts'
 import { listeners } from '../../src/system/listeners.ts'
 import { liveRelease } from '../../src/system/state.ts'
 import { leftovers, type Host } from '../support/host.ts'
+import { SOON } from '../support/web.ts'
 
 export interface Shape {
   /** Paths below the home, with the live releases' names and the set of nginx's files made neutral. */
@@ -24,7 +27,7 @@ export interface Shape {
   readonly agrees: boolean
   /** What nginx has to say of its files in force, and which of its sets are there. */
   readonly nginx: { readonly test: string; readonly sets: number; readonly inForce: boolean }
-  /** Files that should be JSON and are not, records of deploys that have not ended, logs without a record. */
+  /** Files that should be JSON and are not, or are half written; records of deploys that have not ended, logs without a record. */
   readonly broken: readonly string[]
 }
 
@@ -36,6 +39,25 @@ const PASSED_OVER = [
   /^state\/[^/]+\/[^/]+\/deploys\/[^./]+\.(json|log)$/,
   /^services(-real)?\/.*\/(main|starts|hasty|supervise)(\/|$)/,
 ]
+
+/** The shape of a host at rest: nobody is at work on it, or about to be, and no file of it is being written. */
+export async function restingShape(host: Host, ...refs: BranchRef[]): Promise<Shape> {
+  const shapes: Shape[] = []
+  const look = async (): Promise<Partial<Shape>> => {
+    const shape = (shapes[0] = await shapeOf(host, ...refs))
+    // Neither a note, nor a lock of who is at work on it, nor somebody who is about to be; nor nginx, with a worker of before.
+    const atWork = [...shape.files, ...shape.processes].filter((each) =>
+      /unfinished\/| settle | is shutting down/.test(each),
+    )
+    return { ...shape, broken: [...shape.broken, ...atWork] }
+  }
+  await expect.poll(look, SOON).toMatchObject({
+    broken: [],
+    ports: { alike: true, ofLive: true },
+    nginx: { test: '', sets: 1, inForce: true },
+  })
+  return shapes[0] as Shape
+}
 
 /** The shape of a host with these branches. */
 export async function shapeOf(host: Host, ...refs: BranchRef[]): Promise<Shape> {
@@ -166,6 +188,7 @@ async function brokenFiles(home: string, files: readonly string[]): Promise<stri
   const present = new Set(files)
   const found = await Promise.all(
     files.map(async (file) => {
+      if (ownerOfTemporary(basename(file)) !== undefined) return [file]
       if (file.endsWith('.log') && file.includes('/deploys/'))
         return present.has(file.replace(/log$/, 'json')) ? [] : [file]
       if (!file.endsWith('.json') || file.startsWith('config/')) return []

@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../support/context.ts'
 import { createHost, leftovers, PYPAAS, run, type Host } from '../support/host.ts'
 import { startLoad, textsOf, type Load } from '../support/load.ts'
 import { answering, DOMAIN, repoWith, SOON } from '../support/web.ts'
-import { shapeOf, type Shape } from './shape.ts'
+import { restingShape, shapeOf, type Shape } from './shape.ts'
 
 export const MAIN = { repo: 'web', branch: 'main' }
 
@@ -129,13 +129,8 @@ export async function faultSite(
   }
   const settled = async (): Promise<void> => {
     await host.pypaas('list')
-    const look = async (): Promise<Partial<Shape>> => {
-      whole = await shapeOf(host, MAIN)
-      // Neither a note, nor a lock of who is at work on it, nor somebody who is about to be.
-      const atWork = [...whole.files, ...whole.processes].filter((each) => /unfinished\/| settle /.test(each))
-      return { ...whole, broken: [...whole.broken, ...atWork] }
-    }
-    await expect.poll(look, SOON).toMatchObject(SOUND)
+    whole = await restingShape(host, MAIN)
+    expect(whole.agrees).toBe(true)
   }
   await host.endDaemon('SIGTERM')
   await settled()
@@ -156,13 +151,6 @@ export async function faultSite(
         faulty({ command: args[0] ?? '', ...fault }),
       ),
   }
-}
-
-const SOUND: Partial<Shape> = {
-  agrees: true,
-  broken: [],
-  ports: { claimed: 1, alike: true, ofLive: true },
-  nginx: { test: '', sets: 1, inForce: true },
 }
 
 /** Ends the load: no request was refused, and each was answered by a version that was live. */
