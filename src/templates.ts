@@ -1,5 +1,5 @@
 /** The files of `templates/`, which come with pypaas, whether it runs bundled or from its sources. */
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** Path of a template. Both `dist/` and `src/` lie beside `templates/`. */
@@ -8,6 +8,6 @@ export function templatePath(name: string): string {
 }
 
 /** Text of a template, for example `nginx/domain.conf.mustache`. */
-export function readTemplate(name: string): Promise<string> {
-  return readFile(templatePath(name), 'utf8')
+export function readTemplate(name: string): string {
+  return readFileSync(templatePath(name), 'utf8')
 }

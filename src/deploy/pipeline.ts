@@ -101,7 +101,7 @@ async function runPhases(deploy: Deploy): Promise<Release | undefined> {
     }
   } catch (thrown) {
     const error = reasonOf(thrown, deploy.signal)
-    report.failure(current ?? 'deploy', error)
+    report.failure(deploy.meanwhile.failed ?? current ?? 'deploy', error)
     await deploy.meanwhile.ended()
     // From the rename of SWITCH on nothing is undone, whatever fails after it.
     if ((await liveReleaseName(ctx.paths, ref)) === ref.release) return liveAllTheSame(deploy)

@@ -32,7 +32,7 @@ export async function stageTraffic(ctx: Context, ahead?: Ahead): Promise<Staged>
   }
   const live = await liveBranches(ctx, ahead)
   const facts = await hostFacts(ctx)
-  const files = await renderFiles(viewOf(ctx.config, live, facts))
+  const files = renderFiles(viewOf(ctx.config, live, facts))
   return stageNginx(ctx, files, basisOf(ctx.config, live, facts))
 }
 

@@ -137,7 +137,7 @@ async function writeHooks(path: string, repo: string, command: readonly string[]
   const view = { command: shellCommand(command), repo: shellQuote(repo) }
   for (const name of ['update', 'pre-receive']) {
     const hook = join(path, 'hooks', name)
-    const text = Mustache.render(await readTemplate(`${name}-hook.mustache`), view)
+    const text = Mustache.render(readTemplate(`${name}-hook.mustache`), view)
     if ((await readIfThere(hook)) === text) continue
     await replaceFile(hook, text, 0o755)
     await chmod(hook, 0o755)

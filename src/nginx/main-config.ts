@@ -34,7 +34,7 @@ export async function mainText(ctx: Context, sites: string): Promise<string> {
   await mkdir(join(prefix, 'temp'), { recursive: true })
   await mkdir(ctx.paths.logs, { recursive: true })
   const types = '/etc/nginx/mime.types'
-  return fill(await readTemplate('nginx/nginx.conf.mustache'), {
+  return fill(readTemplate('nginx/nginx.conf.mustache'), {
     user: process.getuid?.() === 0 ? await ownerOf(ctx.paths.home) : undefined,
     // By the files, not by the settings: what is in force is always one that it can load.
     modules: (await usesLua(sites)) ? luaModules(await nginxProgram(ctx)) : [],

@@ -32,8 +32,8 @@ export interface NginxFiles {
 /** The file of what all others need. Its name sorts first: the first server of an address is its default. */
 export const SHARED_FILE = '00-pypaas.conf'
 
-export async function renderFiles(view: NginxView): Promise<NginxFiles> {
-  return renderWith(view, await readTemplates())
+export function renderFiles(view: NginxView): NginxFiles {
+  return renderWith(view, readTemplates())
 }
 
 /** Pure. */

@@ -12,14 +12,12 @@ export const TEMPLATE_FILES: readonly string[] = [...NAMES.map(fileOf), ...Objec
 
 export type Templates = Readonly<Record<(typeof NAMES)[number] | keyof typeof OTHERS, string>>
 
-export async function readTemplates(): Promise<Templates> {
-  const entries = await Promise.all(
-    NAMES.map(async (name) => [name, await readTemplate(fileOf(name))] as const),
-  )
+export function readTemplates(): Templates {
+  const entries = NAMES.map((name) => [name, readTemplate(fileOf(name))] as const)
   return {
     ...(Object.fromEntries(entries) as Record<(typeof NAMES)[number], string>),
-    unavailablePage: await readTemplate(OTHERS.unavailablePage),
-    switchCode: await readTemplate(OTHERS.switchCode),
+    unavailablePage: readTemplate(OTHERS.unavailablePage),
+    switchCode: readTemplate(OTHERS.switchCode),
   }
 }
 

@@ -19,7 +19,7 @@ import { renderHostScript } from './scripts.ts'
 export async function enlist(ctx: Context, ref: ReleaseRef): Promise<void> {
   const target = ctx.paths.hostService(ref)
   const directory = ctx.paths.releaseServices(ref)
-  const script = renderHostScript(await readTemplate('services/host.mustache'), {
+  const script = renderHostScript(readTemplate('services/host.mustache'), {
     lock: ctx.paths.releaseLock(ref),
     directory,
     mark: markOf(ctx.paths, ref),

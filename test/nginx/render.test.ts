@@ -39,7 +39,7 @@ async function render(
     domains: new Map(domains.map((domain) => [domain.name, domain])),
     problems: [],
   }
-  const rendered = await renderFiles(viewOf(config, live, options.facts ?? FACTS))
+  const rendered = renderFiles(viewOf(config, live, options.facts ?? FACTS))
   return Object.fromEntries([...rendered.files].map(([name, { text }]) => [name, text]))
 }
 

@@ -95,7 +95,7 @@ function isFree(port: number): Promise<boolean> {
 
 export async function stage(ctx: Context, live: readonly LiveBranch[]): Promise<Staged> {
   const facts = await hostFacts(ctx)
-  const rendered = await renderFiles(viewOf(ctx.config, live, facts))
+  const rendered = renderFiles(viewOf(ctx.config, live, facts))
   return stageNginx(ctx, rendered, basisOf(ctx.config, live, facts))
 }
 

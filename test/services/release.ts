@@ -116,7 +116,7 @@ export async function started(
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const path = await checkoutOf(ctx, made, files)
-  await writeServices(ctx, made, path, ({ port }) => ({
+  writeServices(ctx, made, path, ({ port }) => ({
     ...ctx.baseEnv,
     ...env,
     ...(port === undefined ? {} : { PORT: String(port) }),

@@ -16,7 +16,7 @@ const SUBJECT: ScriptSubject = {
 }
 
 test('the default run script changes to the checkout, takes the environment and becomes the command', async () => {
-  expect(renderScript(await readTemplate('services/app.mustache'), SUBJECT)).toBe(
+  expect(renderScript(readTemplate('services/app.mustache'), SUBJECT)).toBe(
     `#!/bin/sh
 cd '/home/deploy/checkouts/shop/master/2026 1' || exit 1
 . /home/deploy/services-real/shop/env
@@ -27,7 +27,7 @@ exec npm start -- --title "a b"
 })
 
 test('the default log is bounded', async () => {
-  const lines = renderScript(await readTemplate('services/log.mustache'), SUBJECT).split('\n')
+  const lines = renderScript(readTemplate('services/log.mustache'), SUBJECT).split('\n')
   expect(lines.at(-2)).toBe('exec multilog t s1000000 n5 ./main')
 })
 

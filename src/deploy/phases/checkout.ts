@@ -10,14 +10,19 @@ export const checkout: Phase = {
     order.tree === undefined
       ? `Checking out ${order.commit.slice(0, 11)}`
       : `Taking the files of ${order.tree.source}`,
-  async apply({ ctx, ref, order, report, signal, target }) {
-    if (order.tree !== undefined) {
+  async apply({ ctx, ref, order, report, signal, target, meanwhile }) {
+    if (order.tree === undefined) {
+      const repository = ctx.paths.repo(ref.repo)
+      await createCheckout(marked(ctx, ref), repository, order.commit, target.path, {
+        output: report,
+        signal,
+      })
+    } else {
       await mkdir(dirname(target.path), { recursive: true })
       await rename(order.tree.path, target.path)
-      return
     }
-    const repository = ctx.paths.repo(ref.repo)
-    await createCheckout(marked(ctx, ref), repository, order.commit, target.path, { output: report, signal })
+    // Nothing is built that could not run.
+    await meanwhile.done()
   },
   async undo({ ctx, ref, builds }) {
     if (!builds) return

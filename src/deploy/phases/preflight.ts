@@ -9,26 +9,27 @@ import { typeOf } from '../../runners/index.ts'
 import type { Deploy } from '../deploy.ts'
 import type { Phase } from './phase.ts'
 
-/** What a deploy will need is there, ports included: looked at before the build, which may take minutes. */
+/**
+ * What a deploy will need is there, ports included: looked at before the build, which may take minutes. Only for the
+ * room on the disk does the checkout wait; it ends when the rest is known.
+ */
 export const preflight: Phase = {
   async apply(deploy) {
-    const { ctx } = deploy
+    const { ctx, meanwhile } = deploy
     await checkDisk(ctx)
-    // None is at work any more when another has failed and the deploy is undone.
-    const done = await Promise.allSettled([portsFor(deploy), checkServices(ctx), checkNginx(ctx)])
-    for (const each of done) if (each.status === 'rejected') throw each.reason
-    const [ports] = done
-    if (ports.status === 'fulfilled') deploy.ports = ports.value
+    meanwhile.begin('preflight', claim(deploy))
+    meanwhile.begin('preflight', checkServices(ctx))
+    meanwhile.begin('preflight', checkNginx(ctx))
   },
   async undo({ ctx, ref }) {
     await freePorts(ctx, ref)
   },
 }
 
-function portsFor({ ctx, ref, order }: Deploy): Promise<Map<string, number[]>> {
-  const runners = [...order.branch.runners.values()]
+async function claim(deploy: Deploy): Promise<void> {
+  const runners = [...deploy.order.branch.runners.values()]
   const needs = runners.map((runner) => ({ runner: runner.name, count: typeOf(runner).portCount(runner) }))
-  return claimPorts(ctx, ref, needs)
+  deploy.ports = await claimPorts(deploy.ctx, deploy.ref, needs)
 }
 
 async function checkDisk({ paths, config }: Context): Promise<void> {

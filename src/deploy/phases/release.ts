@@ -6,7 +6,9 @@ import type { Phase } from './phase.ts'
 /** The snapshot that the release runs with, its ports included. */
 export const release: Phase = {
   async apply(deploy) {
-    const { ctx, ref, order, ports } = deploy
+    const { ctx, ref, order, meanwhile } = deploy
+    await meanwhile.done()
+    const { ports } = deploy
     const source = sourceOf(order)
     const made: Release = {
       ...ref,
@@ -23,7 +25,7 @@ export const release: Phase = {
         ports: ports.get(runner.name) ?? [],
       })),
     }
-    deploy.meanwhile.begin(writeRelease(ctx.paths, made))
+    meanwhile.begin('release', writeRelease(ctx.paths, made))
     deploy.release = made
   },
   async undo({ ctx, ref }) {

@@ -21,12 +21,12 @@ export const start: Phase = {
     if (processes.length === 0) return
     report.heading(`Starting ${processes.length} ${processes.length === 1 ? 'process' : 'processes'}`)
     const env = environmentOf(ctx.baseEnv, target)
-    await writeServices(ctx, release, target.path, ({ runner, port }) => ({
+    writeServices(ctx, release, target.path, ({ runner, port }) => ({
       ...env,
       ...typeOf(runner).processEnv(runner, port),
     }))
     await startServices(ctx, ref)
-    meanwhile.begin(enlist(ctx, ref))
+    meanwhile.begin('start', enlist(ctx, ref))
   },
   async undo({ ctx, ref }) {
     await delist(ctx, ref)
