@@ -38,14 +38,20 @@ async function tickingContext(): Promise<Context> {
 
 const at = (second: number): string => `2026-01-01T00:00:0${second}.000Z`
 
-test('a phase is on record before and after it, and stays open if it throws', async () => {
+test('a phase is on record before it, with the end of the one before, and stays open if it throws', async () => {
   const ctx = await tickingContext()
   const journal = new Journal(ctx, record('1'))
   const kept = async (): Promise<DeployRecord | undefined> => (await listRecords(ctx.paths, main))[0]
   await journal.phase('checkout', async () => {
     expect((await kept())?.phases).toEqual([{ name: 'checkout', began: at(1) }])
   })
-  const failing = journal.phase('build', () => Promise.reject(new Error('no')))
+  const failing = journal.phase('build', async () => {
+    expect((await kept())?.phases).toEqual([
+      { name: 'checkout', began: at(1), ended: at(2) },
+      { name: 'build', began: at(3) },
+    ])
+    throw new Error('no')
+  })
   await expect(failing).rejects.toThrow('no')
   expect((await kept())?.phases).toEqual([
     { name: 'checkout', began: at(1), ended: at(2) },

@@ -11,7 +11,7 @@ import { domainWith } from '../support/apps.ts'
 import { temporaryDirectory } from '../support/context.ts'
 import { createHost, leftovers, PYPAAS, run, type Host } from '../support/host.ts'
 import { answering, DOMAIN, repoWith, SOON } from '../support/web.ts'
-import { faulty, fewer, killPoints, MAIN, type Fault } from './site.ts'
+import { faulty, killPoints, MAIN, type Fault } from './site.ts'
 
 type Files = Parameters<typeof writeFiles>[1]
 
@@ -119,7 +119,7 @@ test('runners: wherever it is killed, the old or the new version answers, and th
   })
   await put('main', 'first', files('first'))
   expect((await host.pypaas('deploy', 'web', '--target', 'main')).status).toBe(0)
-  const points = fewer(await killPoints(host)).filter(({ when, live }) => when === 'after' || live)
+  const points = (await killPoints(host)).filter(({ when, live }) => when === 'after' || live)
   expect(points.map(({ note }) => note)).toContain('begin checkout')
   let former = 'first'
   for (const [number, { note, when, live }] of points.entries()) {

@@ -61,7 +61,7 @@ test('a recovery that is killed is gone on with by the next command', { timeout:
   await site.recovered()
   const points = await killPoints(site.host)
   const late = points.find(({ note, when }) => note === 'begin switch' && when === 'after')
-  const live = points.find(({ note, when }) => note === 'end switch' && when === 'before')
+  const live = points.find(({ note, when }) => note === 'switched' && when === 'before')
   for (const point of [late, live]) {
     for (const call of [2, 7, 21]) {
       await site.pypaas({ ...point }, ...REBUILD)

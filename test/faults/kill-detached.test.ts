@@ -6,7 +6,7 @@ import { liveRelease } from '../../src/system/state.ts'
 import { temporaryDirectory } from '../support/context.ts'
 import { leftovers } from '../support/host.ts'
 import { repoWith, SOON } from '../support/web.ts'
-import { expectServed, faultSite, fewer, killPoints, type Fault, type FaultSite } from './site.ts'
+import { expectServed, faultSite, killPoints, type Fault, type FaultSite } from './site.ts'
 
 const DETACHED = { options: ['-o', 'detach'] }
 const DEPLOYER = 'deploy-detached'
@@ -45,7 +45,7 @@ test(
     await ended(site)
     await site.settled()
     expect(await site.live()).toBe('second')
-    const points = fewer(await killPoints(site.host))
+    const points = await killPoints(site.host)
     for (const { note, when, live } of [
       ...some(points.filter((point) => !point.live)),
       ...points.slice(-1),
@@ -88,7 +88,7 @@ test(
 test('a first detached deploy that is killed leaves no branch behind', { timeout: 240_000 }, async () => {
   const site = await faultSite()
   const { host, app } = site
-  const points = fewer(await killPoints(host)).filter(({ live }) => !live)
+  const points = (await killPoints(host)).filter(({ live }) => !live)
   await host.configure('repos/web.yml', repoWith({}, {}, ['main', 'dev']))
   const faults: Fault[] = [
     ...some(points).map(({ note, when }) => ({ command: DEPLOYER, note, when })),

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { listReleases, liveReleaseName } from '../../src/system/state.ts'
 import { killAt } from './kill-everywhere.ts'
-import { expectServed, faultSite, fewer, killPoints, MAIN, type FaultSite, type KillPoint } from './site.ts'
+import { expectServed, faultSite, killPoints, MAIN, type FaultSite, type KillPoint } from './site.ts'
 
 /** From this phase on. */
 async function pointsFrom(site: FaultSite, phase: string): Promise<KillPoint[]> {
@@ -12,7 +12,7 @@ async function pointsFrom(site: FaultSite, phase: string): Promise<KillPoint[]> 
   const first = points.findIndex(({ note }) => note === `begin ${phase}`)
   expect(first).toBeGreaterThan(0)
   // In the phases: each ends processes, or waits for them.
-  return points.slice(first).filter(({ note, when }) => when === 'after' || note === 'end switch')
+  return points.slice(first).filter(({ when, live }) => when === 'after' || live)
 }
 
 test(
@@ -56,9 +56,7 @@ test(
       expect(await host.pypaas('rollback', 'web', 'main', await other())).toMatchObject({ status: 0 })
     }
     await site.settled()
-    const points = fewer(await killPoints(host)).filter(
-      ({ when, live: isLive }) => when === 'after' || isLive,
-    )
+    const points = (await killPoints(host)).filter(({ when, live: isLive }) => when === 'after' || isLive)
     expect(points.some(({ note }) => note === 'begin build')).toBe(false)
     for (const { note, when, live: isLive } of points) {
       const present = await live()

@@ -40,12 +40,11 @@ function kill() {
   process.kill(process.pid, 'SIGKILL')
 }
 
-/** What a record of the journal says newly when it is written: `begin build`, `end build`, `switched`, `over`. */
+/** What a record of the journal says newly when it is written: `begin build`, `switched`, `over`. */
 function labelOf(record) {
   if (record.result !== 'running') return 'over'
   if (record.switched) return 'switched'
-  const last = record.phases.at(-1)
-  return last === undefined ? 'first' : `${last.ended === undefined ? 'begin' : 'end'} ${last.name}`
+  return `begin ${record.phases.at(-1)?.name}`
 }
 
 function atNote(note, when) {

@@ -169,27 +169,21 @@ export interface KillPoint {
 }
 
 /**
- * Before, in and after each phase that the last deploy has been through, and around the notes that follow: taken from
- * the journal, so that a new phase is covered without anyone thinking of it.
+ * Between the phases that the last deploy has been through, before the note of it and after, and around the notes that
+ * follow: taken from the journal, so that a new phase is covered without anyone thinking of it.
  */
 export async function killPoints(host: Host): Promise<KillPoint[]> {
   const { phases } = (await listRecords(host.paths, MAIN)).at(-1) ?? { phases: [] }
   const before = phases.flatMap(({ name }): KillPoint[] => [
     { note: `begin ${name}`, when: 'before', live: false },
     { note: `begin ${name}`, when: 'after', live: false },
-    { note: `end ${name}`, when: 'before', live: name === 'switch' },
   ])
-  const after = ['end switch', 'switched', 'over'].map((note): KillPoint => ({
-    note,
-    when: 'after',
-    live: true,
-  }))
-  return [...before, ...after]
-}
-
-/** One point in each phase, one between it and the next, and all around SWITCH. */
-export function fewer(points: readonly KillPoint[]): KillPoint[] {
-  return points.filter(({ note }) => !/^end (?!switch)/.test(note))
+  return [
+    ...before,
+    { note: 'switched', when: 'before', live: true },
+    { note: 'switched', when: 'after', live: true },
+    { note: 'over', when: 'after', live: true },
+  ]
 }
 
 /** What OpenSSH runs for a key, without OpenSSH. */
