@@ -1,6 +1,6 @@
 /** A release as a directory of services with a svscan of its own (DESIGN 5). */
 import { spawn } from 'node:child_process'
-import { constants, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { constants, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -138,6 +138,21 @@ export async function startServices(ctx: Context, ref: ReleaseRef): Promise<void
     }
     await delay(1)
   }
+}
+
+/** Milliseconds in which run scripts have become the programs. They take some 10. */
+const RUN_TIMEOUT = 200
+
+/**
+ * Waits for the run scripts of a release that has just been started, for the first time, to become its programs: what
+ * is forced to the disk meanwhile would hold up their own small files. In vain it waits for {@link RUN_TIMEOUT} at most.
+ */
+export async function untilRun(ctx: Context, release: Release): Promise<void> {
+  const pids = processesOf(release).map(({ runner, index }) =>
+    join(ctx.paths.service(release, runner.name, index), 'pid'),
+  )
+  const deadline = performance.now() + RUN_TIMEOUT
+  while (!pids.every((file) => existsSync(file)) && performance.now() < deadline) await delay(2)
 }
 
 /** Milliseconds in which another svscan, which has the lock, must have got further. */

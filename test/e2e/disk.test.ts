@@ -106,7 +106,7 @@ test('where no svscan runs that is not ours to start, a push is refused before i
   expect(status).toBe(1)
   expect(stderr).toContain(` !     Phase preflight failed: no svscan runs for ${host.paths.services}`)
   expect(stderr).toContain('or set `services: {mode: managed}`')
-  expect(stderr).not.toContain('Checking out')
+  expect(stderr).not.toContain('Building')
   expect(stderr).toContain('Nothing of web main is live yet.')
   expect(await host.stop()).toEqual([])
 })

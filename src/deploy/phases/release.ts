@@ -1,9 +1,8 @@
 import type { Release } from '../../release.ts'
-import { removeRelease, writeRelease } from '../../system/state.ts'
 import { sourceOf } from '../deploy.ts'
 import type { Phase } from './phase.ts'
 
-/** The snapshot that the release runs with, its ports included. */
+/** The snapshot that the release runs with, its ports included; written when its processes have been started. */
 export const release: Phase = {
   async apply(deploy) {
     const { ctx, ref, order, meanwhile } = deploy
@@ -25,10 +24,6 @@ export const release: Phase = {
         ports: ports.get(runner.name) ?? [],
       })),
     }
-    meanwhile.begin('release', writeRelease(ctx.paths, made))
     deploy.release = made
-  },
-  async undo({ ctx, ref }) {
-    await removeRelease(ctx.paths, ref)
   },
 }
