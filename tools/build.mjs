@@ -5,7 +5,7 @@
 import { build, stop } from 'esbuild'
 import Ajv from 'ajv'
 import standaloneCode from 'ajv/dist/standalone/index.js'
-import { chmod, copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
@@ -24,6 +24,38 @@ const bundling = {
   supported: { 'dynamic-import': false },
   // Native parts of ssh2, which does without them.
   external: ['cpu-features', '*.node'],
+}
+
+/** The library for locks has a native part, which lies beside it: one a platform. */
+const LOCKS = 'fs-native-extensions'
+
+async function copyLocks(directory) {
+  const prebuilds = join(root, 'node_modules', LOCKS, 'prebuilds')
+  for (const platform of await readdir(prebuilds)) {
+    if (!/^(linux|darwin)-/.test(platform)) continue
+    await copyFile(join(prebuilds, platform, `${LOCKS}.node`), join(directory, `${LOCKS}.${platform}.node`))
+  }
+}
+
+const nativeBeside = {
+  name: 'native-beside',
+  setup({ onLoad }) {
+    onLoad({ filter: new RegExp(`[/\\\\]${LOCKS}[/\\\\]binding\\.js$`) }, () => ({
+      // By a name that the bundler takes for what it is: known when it runs.
+      contents: `const file = './${LOCKS}.' + process.platform + '-' + process.arch + '.node'; module.exports = require(file)`,
+    }))
+  },
+}
+
+/** Has a bundle of a single file load the library for locks from where the program does: both must lock alike. */
+const locksBeside = {
+  name: 'locks-beside',
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^${LOCKS}$`) }, () => ({
+      path: `./libraries/${LOCKS}.js`,
+      external: true,
+    }))
+  },
 }
 
 /** The schemas, from their TypeScript source. */
@@ -60,7 +92,17 @@ function compiledValidators({ schemas, validatorOptions }) {
 }
 
 /** Large libraries that few commands need: files of their own, which are compiled when they are loaded. */
-const LIBRARIES = ['ssh2', 'yaml', 'pino', 'tar-stream', 'yazl', 'yauzl', 'croner', '@aws-sdk/client-s3']
+const LIBRARIES = [
+  'ssh2',
+  'yaml',
+  'pino',
+  'tar-stream',
+  'yazl',
+  'yauzl',
+  'croner',
+  '@aws-sdk/client-s3',
+  LOCKS,
+]
 
 /** Without the slash of a scope. */
 function fileOf(library) {
@@ -96,7 +138,9 @@ async function buildProgram(directory, loaded) {
     entryPoints: Object.fromEntries(LIBRARIES.map((name) => [fileOf(name), name])),
     outdir: join(directory, 'libraries'),
     format: 'cjs',
+    plugins: [nativeBeside],
   })
+  await copyLocks(join(directory, 'libraries'))
   const bundle = outputFiles[0].text.replace(/^#!.*/, '')
   const url = 'const programUrl = require("node:url").pathToFileURL(__filename).href;'
   // With its names for what CommonJS gives a module: parts that are imported when they are needed use them too.
@@ -138,7 +182,7 @@ export async function buildAll() {
     banner: {
       js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);",
     },
-    plugins: [compiledValidators(loaded)],
+    plugins: [compiledValidators(loaded), locksBeside],
   })
   for (const [name, file] of [
     ['main', 'pypaas'],

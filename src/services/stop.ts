@@ -1,12 +1,12 @@
 /** Ends the processes of a release, from whatever state they are in. */
-import { existsSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Context } from '../context.ts'
-import { PypaasError } from '../errors.ts'
+import { hasErrno, PypaasError } from '../errors.ts'
 import type { ReleaseRef } from '../paths.ts'
 import type { ReleaseProcess } from '../release.ts'
-import { lock } from '../system/lock.ts'
+import { flock } from '../system/flock.ts'
 import { hasEnded, processEntry, sendSignal, type ProcessEntry } from '../system/process-table.ts'
 import { listDirectory } from '../system/state.ts'
 import { serviceState } from './daemontools.ts'
@@ -132,13 +132,15 @@ async function servicesOf(
 /** The kernel's word that nothing of the release runs: everything that it starts inherits the lock. */
 async function isLockFree(ctx: Context, ref: ReleaseRef): Promise<boolean> {
   const path = ctx.paths.releaseLock(ref)
-  if (!existsSync(path)) return true
-  try {
-    const held = await lock(path, { what: `end of ${ref.release}`, now: ctx.now(), wait: 0 })
-    await held.release()
-    return true
-  } catch (error) {
-    if (error instanceof PypaasError && error.code === 'busy') return false
+  const file = await open(path, 'r').catch((error: unknown) => {
+    if (hasErrno(error, 'ENOENT')) return undefined
     throw error
+  })
+  if (file === undefined) return true
+  try {
+    // setlock(8) locks with flock(2), which is another lock than ours.
+    return await flock(file.fd, ['-n'])
+  } finally {
+    await file.close()
   }
 }

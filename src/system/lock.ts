@@ -1,13 +1,11 @@
 /**
- * Locks that die with their holder. The kernel's flock(2) belongs to the open
- * file, so `flock` of util-linux, run once with our descriptor inherited,
- * leaves the lock with this process for as long as it keeps the file open.
- * Lock files are never deleted: a deleted one could be held twice.
+ * Locks that die with their holder: the kernel's, on an open file. Lock files
+ * are never deleted: a deleted one could be held twice.
  */
-import { spawn } from 'node:child_process'
 import { mkdir, open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { PypaasError } from '../errors.ts'
+import { lockDescriptor } from './lock-descriptor.ts'
 import { readIfThere } from './files.ts'
 import { isAlive, startOf, uptime } from './processes.ts'
 
@@ -61,12 +59,12 @@ export async function lock(path: string, options: LockOptions): Promise<Lock> {
   await mkdir(dirname(path), { recursive: true })
   const file = await open(path, 'a+', 0o600)
   try {
-    if (!(await flock(file.fd, ['-n'], options.signal))) {
+    if (!(await lockDescriptor(file.fd, 0, options.signal))) {
       const holder = await holderOf(path)
       if (options.wait === 0) throw busy(path, holder)
       options.onWait?.(holder)
-      const limit = options.wait === undefined ? [] : ['-w', String(options.wait)]
-      if (!(await flock(file.fd, limit, options.signal))) throw busy(path, await holderOf(path))
+      if (!(await lockDescriptor(file.fd, options.wait, options.signal)))
+        throw busy(path, await holderOf(path))
     }
     const holder: Holder = { pid: process.pid, what: options.what, since: options.now.toISOString() }
     await file.truncate(0)
@@ -139,33 +137,5 @@ function busy(path: string, holder: Holder | undefined): PypaasError {
   return new PypaasError('busy', `locked by ${who}`, {
     where: path,
     hint: 'try again when it has ended',
-  })
-}
-
-/** flock(1) on an inherited descriptor. False: not to be had (in time). */
-function flock(fd: number, limits: string[], signal: AbortSignal | undefined): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('flock', ['-x', ...limits, '3'], {
-      stdio: ['ignore', 'ignore', 'ignore', fd],
-      env: { PATH: '/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin' },
-    })
-    const cancel = (): void => {
-      child.kill()
-    }
-    if (signal?.aborted) cancel()
-    signal?.addEventListener('abort', cancel, { once: true })
-    child.on('error', (cause) => {
-      signal?.removeEventListener('abort', cancel)
-      reject(
-        new PypaasError('failed', 'cannot run `flock`', { cause, hint: 'install util-linux (brew: flock)' }),
-      )
-    })
-    child.on('close', (status) => {
-      signal?.removeEventListener('abort', cancel)
-      if (status === 0) resolve(true)
-      else if (status === 1) resolve(false)
-      else if (signal?.aborted) reject(new PypaasError('cancelled', 'cancelled while waiting for a lock'))
-      else reject(new PypaasError('failed', `flock ended with status ${status}`))
-    })
   })
 }

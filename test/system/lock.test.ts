@@ -49,21 +49,41 @@ test('one who waits can be cancelled', async () => {
   await held.release()
 })
 
+test('one who waits for some seconds only is told who held it then', async () => {
+  const path = join(await temporaryDirectory(), 'lock')
+  const held = await lock(path, { what: 'first', now })
+  await expect(lock(path, { what: 'second', now, wait: 0.1 })).rejects.toMatchObject({
+    code: 'busy',
+    message: expect.stringContaining('locked by first') as string,
+  })
+  await held.release()
+})
+
 test('a lock dies with its holder, however that ends', async () => {
   const path = join(await temporaryDirectory(), 'lock')
-  const holder = spawn('flock', ['-x', path, 'sh', '-c', 'echo held; exec sleep 600'], {
+  const script = `
+    import { openSync } from 'node:fs'
+    import { tryLock } from 'fs-native-extensions'
+    console.log(tryLock(openSync(process.argv[1], 'a+')))
+    setInterval(() => {}, 1000)`
+  const holder = spawn(process.execPath, ['--input-type=module', '-e', script, path], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
-  await once(holder.stdout, 'data')
+  const [said] = (await once(holder.stdout, 'data')) as [Buffer]
+  expect(String(said)).toBe('true\n')
   await expect(lock(path, { what: 'other', now, wait: 0 })).rejects.toMatchObject({ code: 'busy' })
   const next = lock(path, { what: 'other', now })
-  // flock(1) has forked: both processes hold the lock.
-  const child = (
-    await (
-      await import('node:fs/promises')
-    ).readFile(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8')
-  ).trim()
-  process.kill(Number(child), 'SIGKILL')
   holder.kill('SIGKILL')
   await (await next).release()
+})
+
+test('a program that is started meanwhile does not keep the lock', async () => {
+  const path = join(await temporaryDirectory(), 'lock')
+  const held = await lock(path, { what: 'first', now })
+  const child = spawn('sleep', ['600'])
+  await once(child, 'spawn')
+  await held.release()
+  await (await lock(path, { what: 'second', now, wait: 0 })).release()
+  child.kill()
+  await once(child, 'exit')
 })
