@@ -1,4 +1,7 @@
-/** The journal: one record a deploy, rewritten between the phases, and one log of what was shown. */
+/**
+ * The journal: one record a deploy, and one log of what was shown. A record is one line of JSON. While a deploy is at
+ * work, each note is another line, and the last whole one counts; its end leaves one.
+ */
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -52,16 +55,15 @@ export interface DeployRecord extends ReleaseRef {
 }
 
 /**
- * Writes a record. Atomic, but not waited for on the disk: after a power cut nothing of a deploy runs any
- * more, and recovery goes by what is live. Synchronous: some 15 of these a deploy are a millisecond together, and
- * 10 ms through the thread pool.
+ * Writes a record in the place of what is there. Atomic, but not waited for on the disk: after a power cut nothing of
+ * a deploy runs any more, and recovery goes by what is live.
  */
 export function writeRecord(paths: Paths, record: DeployRecord): void {
   const path = recordFile(paths, record)
   mkdirSync(paths.deploys(record), { recursive: true })
   const temporary = temporaryBeside(path)
   try {
-    writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`, { mode: 0o600 })
+    writeFileSync(temporary, lineOf(record), { mode: 0o600 })
     renameSync(temporary, path)
   } catch (error) {
     rmSync(temporary, { force: true })
@@ -69,10 +71,36 @@ export function writeRecord(paths: Paths, record: DeployRecord): void {
   }
 }
 
+/**
+ * Adds a note to the record of a deploy at work: a fraction of the time of another file. A line that a kill or a full
+ * disk has cut off is by itself, since each begins with a new one.
+ */
+function addToRecord(paths: Paths, record: DeployRecord): void {
+  appendFileSync(recordFile(paths, record), `\n${lineOf(record)}`)
+}
+
+function lineOf(record: DeployRecord): string {
+  return `${JSON.stringify(record)}\n`
+}
+
+/** The last whole line; undefined if there is none. */
+function parseRecord(text: string): DeployRecord | undefined {
+  for (const line of text.split('\n').toReversed()) {
+    if (line === '') continue
+    try {
+      return JSON.parse(line) as DeployRecord
+    } catch {
+      // Its writer was cut off.
+    }
+  }
+  return undefined
+}
+
 /** The record of a deploy at work. */
 export class Journal {
   readonly #ctx: Context
   #record: DeployRecord
+  #written = false
 
   constructor(ctx: Context, record: DeployRecord) {
     this.#ctx = ctx
@@ -105,7 +133,8 @@ export class Journal {
   }
 
   end(result: Exclude<DeployResult, 'running'>, error?: string): void {
-    this.#note({ result, ended: this.#now(), ...(error === undefined ? {} : { error }) })
+    this.#record = { ...this.#record, result, ended: this.#now(), ...(error === undefined ? {} : { error }) }
+    writeRecord(this.#ctx.paths, this.#record)
   }
 
   #now(): string {
@@ -114,7 +143,9 @@ export class Journal {
 
   #note(change: Partial<DeployRecord>): void {
     this.#record = { ...this.#record, ...change }
-    writeRecord(this.#ctx.paths, this.#record)
+    if (this.#written) addToRecord(this.#ctx.paths, this.#record)
+    else writeRecord(this.#ctx.paths, this.#record)
+    this.#written = true
   }
 }
 
@@ -128,7 +159,7 @@ export async function listRecords(paths: Paths, ref: BranchRef): Promise<DeployR
 /** Undefined: another process has forgotten it meanwhile. */
 function readRecord(path: string): DeployRecord | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as DeployRecord
+    return parseRecord(readFileSync(path, 'utf8'))
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined
     throw error

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises'
+import { appendFile, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import type { Context } from '../../src/context.ts'
 import {
@@ -6,6 +6,7 @@ import {
   Journal,
   listRecords,
   pruneRecords,
+  recordFile,
   writeRecord,
   type DeployRecord,
 } from '../../src/deploy/journal.ts'
@@ -59,6 +60,32 @@ test('a phase is on record before it, with the end of the one before, and stays 
   ])
   journal.end('failed', 'no')
   expect(await kept()).toEqual({ ...journal.record, result: 'failed', error: 'no', ended: at(4) })
+})
+
+test('a note that was cut off leaves the one before it', async () => {
+  const ctx = await testContext()
+  const journal = new Journal(ctx, record('1'))
+  const noted: DeployRecord[] = []
+  const path = recordFile(ctx.paths, record('1'))
+  for (const name of ['checkout', 'build', 'start']) {
+    await journal.phase(name, async () => {
+      noted.push(journal.record)
+      expect(await listRecords(ctx.paths, main)).toEqual([journal.record])
+      // As by a full disk.
+      await appendFile(path, JSON.stringify({ ...journal.record, result: 'succeeded' }).slice(0, -2))
+      expect(await listRecords(ctx.paths, main)).toEqual([journal.record])
+    })
+  }
+  // Wherever the write of the last note was cut off.
+  const lines = (await readFile(path, 'utf8')).split('\n').slice(0, -1)
+  const last = lines.pop() ?? ''
+  expect(JSON.parse(last)).toEqual(noted[2])
+  for (let size = 0; size < last.length; size += 10) {
+    await writeFile(path, [...lines, last.slice(0, size)].join('\n'))
+    expect(await listRecords(ctx.paths, main)).toEqual([noted[1]])
+  }
+  journal.end('succeeded')
+  expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(journal.record)
 })
 
 test('records and logs are for their owner only, and no record is ever half written', async () => {

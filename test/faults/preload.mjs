@@ -48,12 +48,20 @@ function labelOf(record) {
 }
 
 function atNote(note, when) {
+  const isMeant = (path, readText) =>
+    /\/deploys\/[^/]+\.json$/.test(path) && labelOf(JSON.parse(readText())) === note
   const rename = fs.renameSync
   fs.renameSync = (from, to) => {
-    const meant =
-      /\/deploys\/[^/]+\.json$/.test(to) && labelOf(JSON.parse(fs.readFileSync(from, 'utf8'))) === note
+    const meant = isMeant(to, () => fs.readFileSync(from, 'utf8'))
     if (meant && when === 'before') kill()
     rename(from, to)
+    if (meant) kill()
+  }
+  const append = fs.appendFileSync
+  fs.appendFileSync = (path, text, ...rest) => {
+    const meant = isMeant(path, () => text)
+    if (meant && when === 'before') kill()
+    append(path, text, ...rest)
     if (meant) kill()
   }
 }
