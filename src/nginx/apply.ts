@@ -243,6 +243,7 @@ async function activate(
   try {
     // nginx reads the seed for upstreams that it does not know yet; of those that it knows, it is told after that.
     await seed?.commit()
+    await seed?.settle()
     await swing(paths, name)
     const oldWorkers = await loadSet(ctx, main)
     if (seed !== undefined) await tellIfServing(ctx)

@@ -43,6 +43,8 @@ export async function switchPorts(
     await seed.commit()
     // One that has ended starts with the seed.
     if (await isServing(ctx)) await tell()
+    // Nobody waits for the disk before nginx routes anew.
+    await seed.settle()
     return { oldWorkers: [] }
   } catch (error) {
     await seed.putBack()

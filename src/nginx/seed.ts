@@ -16,6 +16,8 @@ export interface StagedSeed {
   readonly changed: boolean
   /** Puts the file in force: one rename. */
   commit(): Promise<void>
+  /** Has the rename on the disk. */
+  settle(): Promise<void>
   /** Takes that back, as far as it can be done. */
   putBack(): Promise<void>
   /** Forgets it, before it is put in force. */
@@ -29,16 +31,18 @@ export async function readSeed(ctx: Context): Promise<PortMap> {
 /** Writes the seed beside the one in force, so that a full disk is found before SWITCH. */
 export async function stageSeed(ctx: Context, ports: PortMap, former: PortMap): Promise<StagedSeed> {
   if (samePorts(ports, former)) {
-    return { changed: false, commit: nothing, putBack: nothing, discard: nothing }
+    return { changed: false, commit: nothing, settle: nothing, putBack: nothing, discard: nothing }
   }
   const next = await writeNext(ctx, ports)
   return {
     changed: true,
     commit: () => commitNext(ctx, next),
+    settle: () => settleSeed(ctx),
     discard: () => rm(next, { force: true }),
     async putBack() {
       try {
         await commitNext(ctx, await writeNext(ctx, former))
+        await settleSeed(ctx)
       } catch (error) {
         ctx.log.error({ reason: messageOf(error) }, 'the ports with which nginx starts were not put back')
       }
@@ -82,8 +86,10 @@ async function writeNext(ctx: Context, ports: PortMap): Promise<string> {
   return next
 }
 
-async function commitNext(ctx: Context, next: string): Promise<void> {
-  const { seed, directory } = switchPaths(ctx.paths)
-  await rename(next, seed)
-  await syncDirectory(directory)
+async function commitNext({ paths }: Context, next: string): Promise<void> {
+  await rename(next, switchPaths(paths).seed)
+}
+
+async function settleSeed({ paths }: Context): Promise<void> {
+  await syncDirectory(switchPaths(paths).directory)
 }
