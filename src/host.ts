@@ -17,6 +17,8 @@ export interface HostOptions {
   readonly config?: string
   /** Default: the file below `logs/`. */
   readonly log?: Log
+  /** What has just been opened by these options. */
+  readonly opened?: Context
 }
 
 /**

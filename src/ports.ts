@@ -1,5 +1,5 @@
 /** Which process of which release listens on which port. */
-import { createServer } from 'node:net'
+import { createServer, type AddressInfo } from 'node:net'
 import type { Context } from './context.ts'
 import { hasErrno, PypaasError } from './errors.ts'
 import type { BranchRef, ReleaseRef } from './paths.ts'
@@ -153,17 +153,26 @@ async function underLock<T>(
 
 /** Whether nothing listens on the port at any address: `::` takes those of IPv4 in. */
 async function isFree(port: number): Promise<boolean> {
-  return (await canListen(port, '::')) ?? (await canListen(port, '0.0.0.0')) ?? false
+  const any = await canListen(port)
+  if (any !== 'IPv4') return any === 'IPv6'
+  // Without a host, node takes IPv4 alone where the host has no IPv6, and where somebody else has the port there.
+  const six = await canListen(port, '::')
+  return six === 'no such address' || six === 'IPv6'
 }
 
-/** Undefined: the host has no such address. */
-function canListen(port: number, host: string): Promise<boolean | undefined> {
+type Listening = 'IPv6' | 'IPv4' | 'in use' | 'no such address'
+
+/** Node looks an address up, which takes some milliseconds the first time; it does not without one. */
+function canListen(port: number, host?: string): Promise<Listening> {
   return new Promise((resolve) => {
     const server = createServer()
     server.on('error', (error) => {
-      resolve(hasErrno(error, 'EAFNOSUPPORT', 'EADDRNOTAVAIL') ? undefined : false)
+      resolve(hasErrno(error, 'EAFNOSUPPORT', 'EADDRNOTAVAIL') ? 'no such address' : 'in use')
     })
-    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)))
+    server.listen({ port, exclusive: true, ...(host === undefined ? {} : { host }) }, () => {
+      const { family } = server.address() as AddressInfo
+      server.close(() => resolve(family === 'IPv6' ? 'IPv6' : 'IPv4'))
+    })
   })
 }
 

@@ -1,13 +1,8 @@
 /** A push: git takes the objects, each branch that moves is deployed. */
-import { spawn } from 'node:child_process'
-import type { Context } from '../context.ts'
-import { acceptUpdate, agree, type Pushed } from '../deploy/push.ts'
-import { endMove, handMove, settleMove, type Move } from '../deploy/moves.ts'
-import { ensureRepository, isAt } from '../git/repository.ts'
-import { receivePack, type Accept } from '../git/transport.ts'
+import { ensureRepository } from '../git/repository.ts'
+import { receivePack } from '../git/transport.ts'
 import { repoNameOf } from '../ssh/request.ts'
-import { tee } from '../system/output.ts'
-import type { Invocation, Session } from './command.ts'
+import type { Invocation } from './command.ts'
 import { gitStreams } from './git-streams.ts'
 import { repoOf } from './lookup.ts'
 import { bytes } from './text.ts'
@@ -15,37 +10,13 @@ import { bytes } from './text.ts'
 export async function run({ ctx, session, err, args: [argument = ''] }: Invocation): Promise<number> {
   const repo = repoOf(ctx, repoNameOf(argument))
   const path = await ensureRepository(ctx, repo, session.self)
-  const pushed: Pushed[] = []
-  const finish = async (): Promise<void> => {
-    const moved = pushed.splice(0)
-    await agree(ctx, moved)
-    for (const each of moved) {
-      if (each.move === undefined) session.settleLater(each)
-      else await deployLater(ctx, session, each, each.move)
-    }
-  }
   const options = { streams: gitStreams(session), protocol: session.gitProtocol, signal: session.signal }
-  const accept: Accept = async ({ update, options: pushOptions, output, git, gone }) => {
-    // git moves a ref before it asks for the next. Two pushes never wait for each other's branches so.
-    await finish()
-    const shown = session.watch === undefined ? output : tee(output, session.watch)
-    const cancel = new AbortController()
-    // Not AbortSignal.any: Node 20 may collect it while somebody waits for it.
-    const over = new AbortController()
-    for (const signal of [gone, session.signal])
-      signal.addEventListener('abort', () => cancel.abort(signal.reason), {
-        once: true,
-        signal: over.signal,
-      })
-    const how = { output: shown, signal: cancel.signal, pushOptions, git }
-    // A push may move many branches, and none is to leave its listeners behind.
-    const outcome = await acceptUpdate(ctx, repo, update, session.who, how).finally(() => over.abort())
-    if (outcome.pushed !== undefined) pushed.push(outcome.pushed)
-    return outcome.status
-  }
+  const { maxPush } = ctx.config.main.git
+  const received = receivePack(ctx, path, maxPush, options, async (asked) => (await accepting).accept(asked))
+  // What deploys is loaded while git takes the objects: with OpenSSH it is a process a push.
+  const accepting = import('./accept-push.ts').then(({ acceptPush }) => acceptPush(ctx, repo, session))
   try {
-    const { maxPush } = ctx.config.main.git
-    const { status, tooLarge } = await receivePack(ctx, path, maxPush, options, accept)
+    const { status, tooLarge } = await received
     if (tooLarge) {
       // As one, so that the client's git does not write between them.
       err.line(
@@ -55,30 +26,6 @@ export async function run({ ctx, session, err, args: [argument = ''] }: Invocati
     }
     return status
   } finally {
-    await finish()
+    await (await accepting).finish()
   }
-}
-
-/** A process of its own: it outlives the client, and the daemon. */
-async function deployLater(
-  ctx: Context,
-  { self, who }: Session,
-  { repo, branch, commit, options }: Pushed,
-  move: Move,
-): Promise<void> {
-  // git may have refused it in the end.
-  if (!(await isAt(ctx, repo, branch, commit))) return endMove(ctx, move)
-  const [program = '', ...args] = self
-  const given = [
-    ...(options.noCache ? ['--no-cache'] : []),
-    ...(options.message === undefined ? [] : ['--message', options.message]),
-  ]
-  const words = [...args, 'deploy-detached', ...given, '--by', who, '--', repo, branch, commit, move.id]
-  const child = spawn(program, words, { detached: true, stdio: 'ignore' })
-  child.on('error', (error) => {
-    ctx.log.error({ repo, branch, commit, error: error.message }, 'a detached deploy could not be started')
-  })
-  child.unref()
-  if (child.pid === undefined) await settleMove(ctx, move)
-  else await handMove(ctx, move, child.pid)
 }

@@ -1,11 +1,9 @@
 /** Runs a parsed request: opens the context, loads the command, turns failures into two lines and a status. */
-import { readdir } from 'node:fs/promises'
-import type { Context } from '../context.ts'
 import { messageOf, PypaasError, systemFailure } from '../errors.ts'
 import { openContext, type HostOptions } from '../host.ts'
 import { streamOutput, type Output } from '../system/output.ts'
-import { listDirectory } from '../system/state.ts'
 import type { Session } from './command.ts'
+import { recover } from './recover.ts'
 import { parseRequest } from './request.ts'
 import { selfCommand } from './session.ts'
 
@@ -28,31 +26,16 @@ export async function runRequest(
     }
     const { spec, args, options, global } = request
     const { json = false, ...named } = global
-    const ctx = await openContext({ ...host, ...named, unconfigured: spec.unconfigured === true })
+    const again = Object.keys(named).length > 0 || host.opened === undefined
+    const ctx = again
+      ? await openContext({ ...host, ...named, unconfigured: spec.unconfigured === true })
+      : host.opened
     const { run } = await spec.load()
     const here = { ...session, self: selfCommand(session.self, named) }
     if (spec.recovers !== false) await recover(ctx, here)
     return await run({ ctx, session: here, args, options, json, out, err })
   } catch (error) {
     return printFailure(error, err)
-  }
-}
-
-/** What is left of others must not keep a command from its own work. */
-async function recover(ctx: Context, session: Session): Promise<void> {
-  try {
-    const { unfinished, moves, pulls } = ctx.paths
-    // What is half written of a move, too.
-    const left = [...(await listDirectory(unfinished)), ...(await readdir(moves).catch(() => []))]
-    if ((await listDirectory(pulls)).length > 0) {
-      const { clearKilledPulls } = await import('../pull/begun.ts')
-      await clearKilledPulls(ctx)
-    }
-    if (left.length === 0) return
-    const { recoverCutShort } = await import('../deploy/cut-short.ts')
-    await recoverCutShort(ctx, (ref) => session.settleLater(ref))
-  } catch (error) {
-    ctx.log.error({ error: messageOf(error) }, 'a deploy that was cut short could not be recovered')
   }
 }
 

@@ -4,9 +4,9 @@ import type { BranchRef } from '../paths.ts'
 import { tryLock } from '../system/lock.ts'
 import { branchesWithLostMoves } from './moves.ts'
 import { agreeWithLive, recoverBranch } from './recover.ts'
-import { isBeingSettled, isUnsettled } from './settle.ts'
+import { isUnsettled } from './settle.ts'
 import { sweep, sweepMoves } from './sweep.ts'
-import { listUnfinished } from './unfinished.ts'
+import { isBeingSettled, listUnfinished } from './unfinished.ts'
 
 /**
  * What every command does before its own work: finishes or undoes the deploys that were cut short. A branch that

@@ -6,7 +6,7 @@ import { rm } from 'node:fs/promises'
 import { pruneCache } from '../build/prune-cache.ts'
 import type { Context } from '../context.ts'
 import type { BranchRef, ReleaseRef } from '../paths.ts'
-import { isHeld, isHolderAtWork, tryLock } from '../system/lock.ts'
+import { isHeld, tryLock } from '../system/lock.ts'
 import { silent } from '../system/output.ts'
 import { liveReleaseName } from '../system/state.ts'
 import { lockBranch } from './branch-lock.ts'
@@ -45,11 +45,6 @@ export async function settle(ctx: Context, ref: BranchRef, signal?: AbortSignal)
   } finally {
     await held.release()
   }
-}
-
-/** Whether a process is at work on what a deploy left to do. */
-export function isBeingSettled(ctx: Context, release: ReleaseRef): Promise<boolean> {
-  return isHolderAtWork(ctx.paths.settleLock(release))
 }
 
 /** Whether something is left of a branch's deploys that nobody is at work on. */

@@ -6,7 +6,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hasErrno } from '../errors.ts'
+import type { Context } from '../context.ts'
 import type { Paths, ReleaseRef } from '../paths.ts'
+import { isHolderAtWork } from '../system/lock.ts'
 import { listDirectory } from '../system/state.ts'
 
 export function noteUnfinished(paths: Paths, { repo, branch, release }: ReleaseRef): void {
@@ -33,4 +35,9 @@ async function readRef(path: string): Promise<ReleaseRef | undefined> {
     if (error instanceof SyntaxError || hasErrno(error, 'ENOENT')) return undefined
     throw error
   }
+}
+
+/** Whether a process is at work on what a deploy left to do. */
+export function isBeingSettled(ctx: Context, release: ReleaseRef): Promise<boolean> {
+  return isHolderAtWork(ctx.paths.settleLock(release))
 }

@@ -3,7 +3,6 @@ import { chmod, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
 import Mustache from 'mustache'
-import { simpleGit, type SimpleGit } from 'simple-git'
 import type { RepoConfig } from '../config/types.ts'
 import type { Context } from '../context.ts'
 import { hasErrno } from '../errors.ts'
@@ -11,9 +10,10 @@ import { readIfThere, replaceFile, temporaryBeside } from '../system/files.ts'
 import { shellCommand, shellQuote } from '../system/shell.ts'
 import { readTemplate } from '../templates.ts'
 
-/** git on a bare repository, with the clean environment. */
-export function gitIn(ctx: Context, directory: string): SimpleGit {
-  return simpleGit({ baseDir: directory, trimmed: true }).env(ctx.baseEnv)
+/** What git says, run in a bare repository with the clean environment. Most pushes ask it nothing. */
+async function askGit(ctx: Context, directory: string, ...args: string[]): Promise<string> {
+  const { simpleGit } = await import('simple-git')
+  return simpleGit({ baseDir: directory, trimmed: true }).env(ctx.baseEnv).raw(args)
 }
 
 /**
@@ -37,10 +37,8 @@ export async function commitOf(ctx: Context, repo: string, ref: string): Promise
   const path = ctx.paths.repo(repo)
   if ((await readIfThere(join(path, 'HEAD'))) === undefined) return undefined
   // With --quiet, git says nothing where there is no such ref.
-  const git = gitIn(ctx, path)
-  const found = await git
-    .raw('rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`)
-    .catch(() => '')
+  const words = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`]
+  const found = await askGit(ctx, path, ...words).catch(() => '')
   return found === '' ? undefined : found
 }
 
@@ -63,9 +61,8 @@ export async function isAncestor(
   later: string,
 ): Promise<boolean> {
   if (/^0+$/.test(earlier)) return false
-  const base = await gitIn(ctx, ctx.paths.repo(repo))
-    .raw('merge-base', '--end-of-options', earlier, later)
-    .catch(() => '')
+  const words = ['merge-base', '--end-of-options', earlier, later]
+  const base = await askGit(ctx, ctx.paths.repo(repo), ...words).catch(() => '')
   return base === earlier
 }
 
@@ -73,7 +70,7 @@ export async function isAncestor(
 export async function subjectOf(ctx: Context, repo: string, commit: string): Promise<string> {
   const subject =
     (await looseSubject(ctx.paths.repo(repo), commit)) ??
-    (await gitIn(ctx, ctx.paths.repo(repo)).raw('log', '-1', '--format=%s', '--end-of-options', commit))
+    (await askGit(ctx, ctx.paths.repo(repo), 'log', '-1', '--format=%s', '--end-of-options', commit))
   return subject.replaceAll(/\p{Cc}/gu, ' ').slice(0, 200)
 }
 
@@ -108,9 +105,9 @@ export async function setBranch(
   branch: string,
   commit: string | undefined,
 ): Promise<void> {
-  const git = gitIn(ctx, ctx.paths.repo(repo))
   const ref = `refs/heads/${branch}`
-  await (commit === undefined ? git.raw('update-ref', '-d', ref) : git.raw('update-ref', ref, commit))
+  const words = commit === undefined ? ['-d', ref] : [ref, commit]
+  await askGit(ctx, ctx.paths.repo(repo), 'update-ref', ...words)
 }
 
 /** Beside its place first, so that a repository is there whole or not at all. */
@@ -118,7 +115,7 @@ async function create(ctx: Context, path: string, branch: string): Promise<void>
   const temporary = temporaryBeside(path)
   await mkdir(temporary, { recursive: true })
   try {
-    await gitIn(ctx, temporary).raw('init', '--quiet', '--bare', `--initial-branch=${branch}`)
+    await askGit(ctx, temporary, 'init', '--quiet', '--bare', `--initial-branch=${branch}`)
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { recursive: true, force: true })

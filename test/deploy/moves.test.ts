@@ -2,11 +2,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
+import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Context } from '../../src/context.ts'
 import { allowMove, branchesWithLostMoves, finishMoves, listMoves } from '../../src/deploy/moves.ts'
 import { agreeWithLive } from '../../src/deploy/recover.ts'
-import { commitOf, gitIn, setBranch } from '../../src/git/repository.ts'
+import { commitOf, setBranch } from '../../src/git/repository.ts'
 import { setLive, writeRelease } from '../../src/system/state.ts'
 import { testContext } from '../support/context.ts'
 
@@ -24,12 +25,12 @@ async function repoWithCommits(): Promise<Repo> {
   const ctx = await testContext()
   const path = ctx.paths.repo('web')
   await mkdir(path, { recursive: true })
-  const git = gitIn(ctx, path)
-  await git.raw('init', '-q', '--bare')
-  const tree = (await git.raw('hash-object', '-t', 'tree', '-w', '/dev/null')).trim()
+  const git = async (...args: string[]): Promise<string> => (await execa('git', args, { cwd: path })).stdout
+  await git('init', '-q', '--bare')
+  const tree = await git('hash-object', '-t', 'tree', '-w', '/dev/null')
   const identity = ['-c', 'user.name=A Developer', '-c', 'user.email=dev@example.com']
   const commit = (text: string, ...parents: string[]): Promise<string> =>
-    git.raw(...identity, 'commit-tree', '-m', text, ...parents.flatMap((parent) => ['-p', parent]), tree)
+    git(...identity, 'commit-tree', '-m', text, ...parents.flatMap((parent) => ['-p', parent]), tree)
   const one = await commit('one')
   const two = await commit('two', one)
   const three = await commit('three', two)

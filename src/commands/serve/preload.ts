@@ -9,11 +9,13 @@ import { commands } from '../index.ts'
 export async function preload(): Promise<void> {
   await Promise.all([
     ...commands.map(({ load }) => load()),
+    import('../accept-push.ts'),
     import('../../artifact/unpack-tar.ts'),
     import('../../artifact/unpack-zip.ts'),
     import('../../config/parse.ts'),
     import('../../ssh/server.ts'),
     import('pino'),
+    import('simple-git'),
     import('../../system/yaml.ts'),
   ])
 }
