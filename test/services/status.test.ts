@@ -60,7 +60,9 @@ describe('the status of a release', () => {
     const made = release([runner('sleep 1000', { name: 'web' })])
     await started(ctx, made)
     const directory = ctx.paths.service(made, 'web', 0)
-    const counted = (): boolean => existsSync(join(directory, 'pid'))
+    // Its start is counted, and supervise has noted that it is up: whichever comes first.
+    const counted = async (): Promise<boolean> =>
+      existsSync(join(directory, 'pid')) && (await releaseStatus(ctx, made))[0]?.state !== 'down'
     await eventually('the count of its start', counted)
     await stopServices(ctx, made)
     await rm(join(directory, 'pid'))
