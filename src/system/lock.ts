@@ -59,11 +59,11 @@ export async function lock(path: string, options: LockOptions): Promise<Lock> {
   await mkdir(dirname(path), { recursive: true })
   const file = await open(path, 'a+', 0o600)
   try {
-    if (!(await lockDescriptor(file.fd, 0, options.signal))) {
+    if (!(await lockDescriptor(file.fd, path, 0, options.signal))) {
       const holder = await holderOf(path)
       if (options.wait === 0) throw busy(path, holder)
       options.onWait?.(holder)
-      if (!(await lockDescriptor(file.fd, options.wait, options.signal)))
+      if (!(await lockDescriptor(file.fd, path, options.wait, options.signal)))
         throw busy(path, await holderOf(path))
     }
     const holder: Holder = { pid: process.pid, what: options.what, since: options.now.toISOString() }

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { lockDescriptor } from '../../src/system/lock-descriptor.ts'
 import { holderOf, lock } from '../../src/system/lock.ts'
 import { temporaryDirectory } from '../support/context.ts'
 
@@ -75,6 +77,18 @@ test('a lock dies with its holder, however that ends', async () => {
   const next = lock(path, { what: 'other', now })
   holder.kill('SIGKILL')
   await (await next).release()
+})
+
+test('a lock that the kernel refuses is an error, not a lock that somebody holds', async () => {
+  const path = join(await temporaryDirectory(), 'lock')
+  await writeFile(path, '')
+  const file = await open(path, 'r')
+  await expect(lockDescriptor(file.fd, path, 0)).rejects.toMatchObject({
+    code: 'failed',
+    where: path,
+    message: expect.stringMatching(/^a file cannot be locked: .*bad file descriptor/i) as string,
+  })
+  await file.close()
 })
 
 test('a program that is started meanwhile does not keep the lock', async () => {
