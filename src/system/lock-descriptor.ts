@@ -1,6 +1,6 @@
 /**
- * The kernel's lock on an open file (fcntl_locking(2), "open file description locks"; on macOS flock(2)), through a
- * native library: a program run for it, flock(1), takes as long as much of a push, the more so from a large process.
+ * The kernel's lock on an open file (fcntl(2), "open file description locks"; on macOS flock(2)), through a native
+ * library: a program run for it, flock(1), takes some milliseconds, and more the larger the process that starts it.
  * Where the library has no binary (musl, 32 bits), it is flock(1) all the same. The two do not see each other's locks,
  * but on one host it is the one or the other.
  */
