@@ -143,7 +143,7 @@ describe('a download that breaks', () => {
   it('goes on at the next time, too', async () => {
     const server = await startFileServer()
     await packed(join(server.root, 'app.tar.gz'), { a: LARGE })
-    const proxy = await cuttingProxy(server.port, 20_000)
+    const proxy = await cuttingProxy(server.port, 20_000, 'silence')
     const { pull, read, settings } = await puller(`${proxy.url}/app.tar.gz`)
     const stop = new AbortController()
     const pulling = pull(stop.signal)

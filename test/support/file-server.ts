@@ -64,10 +64,14 @@ http {
   }
 }
 
-/** A way to a port that ends each connection after so many bytes of answers, until it is told otherwise. */
+/**
+ * A way to a port that ends each connection after so many bytes of answers, until it is told otherwise; or leaves it
+ * open, and nothing more comes: what came just before a connection ends may be lost with it.
+ */
 export async function cuttingProxy(
   port: number,
   bytes: number,
+  then: 'end' | 'silence' = 'end',
 ): Promise<{ readonly url: string; heal(): void; readonly cuts: () => number }> {
   let left = bytes
   let cuts = 0
@@ -87,7 +91,10 @@ export async function cuttingProxy(
         return
       }
       cuts += 1
-      client.end(part)
+      client.write(part)
+      upstream.pause()
+      if (then === 'silence') return
+      client.end()
       upstream.destroy()
     })
   }).listen(0, '127.0.0.1')
