@@ -17,8 +17,6 @@ export interface HostOptions {
   readonly config?: string
   /** Default: the file below `logs/`. */
   readonly log?: Log
-  /** What has just been opened by these options. */
-  readonly opened?: Context
 }
 
 /**

@@ -26,10 +26,7 @@ export async function runRequest(
     }
     const { spec, args, options, global } = request
     const { json = false, ...named } = global
-    const again = Object.keys(named).length > 0 || host.opened === undefined
-    const ctx = again
-      ? await openContext({ ...host, ...named, unconfigured: spec.unconfigured === true })
-      : host.opened
+    const ctx = await openContext({ ...host, ...named, unconfigured: spec.unconfigured === true })
     const { run } = await spec.load()
     const here = { ...session, self: selfCommand(session.self, named) }
     if (spec.recovers !== false) await recover(ctx, here)

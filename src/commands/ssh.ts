@@ -7,7 +7,7 @@ export async function run({ ctx, session, args: [key = ''] }: Invocation): Promi
   // SSH_CONNECTION: client address, client port, server address, server port (ssh(1)).
   const address = (process.env['SSH_CONNECTION'] ?? '').split(' ')[0] ?? ''
   const command = process.env['SSH_ORIGINAL_COMMAND'] ?? ''
-  const host = { home: ctx.paths.home, config: ctx.config.dir, log: ctx.log, opened: ctx }
+  const host = { home: ctx.paths.home, config: ctx.config.dir, log: ctx.log }
   const status = await runSshCommand(command, { ...session, via: 'ssh', who: key, address }, host)
   ctx.log.info({ key, address, command: commandForLog(command), status }, 'SSH command ended')
   return status
