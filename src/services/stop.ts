@@ -132,13 +132,13 @@ async function servicesOf(
 /** The kernel's word that nothing of the release runs: everything that it starts inherits the lock. */
 async function isLockFree(ctx: Context, ref: ReleaseRef): Promise<boolean> {
   const path = ctx.paths.releaseLock(ref)
-  const file = await open(path, 'r').catch((error: unknown) => {
+  const file = await open(path, 'r+').catch((error: unknown) => {
     if (hasErrno(error, 'ENOENT')) return undefined
     throw error
   })
   if (file === undefined) return true
   try {
-    // setlock(8) locks with flock(2), which is another lock than ours.
+    // setlock(8) locks with flock(2), which is another lock than ours; over NFS it wants a file open for writing.
     return await flock(file.fd, ['-n'])
   } finally {
     await file.close()
