@@ -1,5 +1,6 @@
 /** The table of commands: every one, for the shell and both SSH entrances. */
 import type { CommandSpec } from './command.ts'
+import { deliveryCommands } from './artifact/delivery.ts'
 import { makingCommands } from './artifact/making.ts'
 import { repositoryCommands } from './artifact/repository.ts'
 import { fleetCommands } from './fleet/rows.ts'
@@ -234,73 +235,6 @@ export const commands: readonly CommandSpec[] = [
   },
   ...fleetCommands,
   ...makingCommands,
-  {
-    name: 'pull',
-    arguments: '[repo] [branch]',
-    usage: '[<repo> <branch>]',
-    options: [
-      ['-c <file>', 'key=value lines: remote, local, schedule (default: pull.cfg beside pypaas.yml)'],
-      ['-r, --remote <remote>', 'git repository, URL of an archive, s3://bucket/key, artifact:app/target'],
-      ['-l, --local <dir>', 'the files are in <dir>/current, a link that is swung as a whole'],
-      ['--pre-hooks <dir>', 'executables that may block an update (default: pre-update.d beside the file)'],
-      ['--post-hooks <dir>', 'executables after it, which may revert it (default: post-update.d)'],
-      ['--cache <dir>', 'where downloads are kept'],
-      ['-f, --fetch', 'once, and exit: 0 updated or nothing new, 4 blocked, 1 failed'],
-      ['-v, --verbose', 'say each look'],
-    ],
-    help: 'keep a directory at what a remote is at; or look at the source of a branch now',
-    ssh: false,
-    right: 'host',
-    unconfigured: true,
-    load: () => import('./pull.ts'),
-  },
-  {
-    name: 'release',
-    arguments: '[version]',
-    options: [
-      ['--dry-run', 'show what would be done'],
-      ['--remote <host>', 'build on this host, over SSH'],
-      ['--to <dir>', 'put the artifact into this directory, which the servers share'],
-      ['--store <store>', 'put it into this repository of artifacts instead of the configured one'],
-      ['--target <target>', 'for this target (default: master)'],
-      ['--test <command>', "run this instead of the project's own test command"],
-      ['--sign <key>', 'sign the artifact with this SSH key'],
-    ],
-    help: 'release the working copy here: test, set the version, tag, build, and put the artifact where servers find it',
-    ssh: false,
-    right: 'host',
-    json: true,
-    unconfigured: true,
-    recovers: false,
-    load: () => import('./release.ts'),
-  },
-  {
-    name: 'build-stream',
-    help: "a build server's side of release --remote",
-    ssh: true,
-    right: 'push',
-    hidden: true,
-    unconfigured: true,
-    recovers: false,
-    load: () => import('./build-stream.ts'),
-  },
-  {
-    name: 'deploy',
-    arguments: '<app>',
-    options: [
-      ['--target <name>', 'which target of the app, and branch of its repo (default: master)'],
-      ['--version <version>', 'default: the latest'],
-      ['--artifact <name>', 'which file of the app (default: <app>.tar.gz)'],
-      ['--rollback', 'go back to the version before the live one, or to --version, which is kept'],
-      ['--list', 'show the versions that are kept; * is live'],
-      ['--remove', 'take an app without runners off this host, with every version'],
-      WAIT,
-    ],
-    help: 'install a version of an app from the repository of artifacts, and make it live',
-    ssh: true,
-    right: 'operate',
-    json: true,
-    load: () => import('./deploy-app.ts'),
-  },
+  ...deliveryCommands,
   ...repositoryCommands,
 ]

@@ -16,7 +16,8 @@ import type {
   NginxStaticConfig,
 } from '../../src/config/types.ts'
 import type { Context } from '../../src/context.ts'
-import { stageNginx, type Activation, type Blocked, type Staged } from '../../src/nginx/apply.ts'
+import { stageNginx, type Activation, type Staged } from '../../src/nginx/apply.ts'
+import type { Blocked } from '../../src/nginx/tested-set.ts'
 import { basisOf } from '../../src/nginx/basis.ts'
 import { hostFacts } from '../../src/nginx/facts.ts'
 import { ensureNginx, stopNginx } from '../../src/nginx/managed.ts'
