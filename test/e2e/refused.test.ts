@@ -4,8 +4,24 @@ import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/context.ts'
+import { PYPAAS, run } from '../support/host.ts'
 import { tracesOf } from '../support/traces.ts'
 import { answering, DOMAIN, liveSite, repoWith } from '../support/web.ts'
+
+test('over SSH, too, a host without a configuration says so', async () => {
+  const home = await temporaryDirectory()
+  for (const command of ["git-receive-pack 'web'", 'rebuild web main', 'status']) {
+    const { status, stdout, stderr } = await run(process.execPath, [PYPAAS, '--home', home, 'ssh', 'alice'], {
+      SSH_ORIGINAL_COMMAND: command,
+    })
+    expect(stderr).toMatch(
+      new RegExp(
+        `^pypaas: there is no configuration: no pypaas.yml in ${home}/config\\n {8}copy config.example/`,
+      ),
+    )
+    expect({ status, stdout }, command).toEqual({ status: 2, stdout: '' })
+  }
+})
 
 test('tags, other refs, branches that are not configured and deletion are refused', async () => {
   const { host, app } = await liveSite()
