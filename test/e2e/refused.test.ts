@@ -16,7 +16,7 @@ test('over SSH, too, a host without a configuration says so', async () => {
     })
     expect(stderr).toMatch(
       new RegExp(
-        `^pypaas: there is no configuration: no pypaas.yml in ${home}/config\\n {8}copy config.example/`,
+        `^pypaas: there is no configuration: no pypaas.yml in ${home}/config or /etc/pypaas\\n {8}copy config.example/`,
       ),
     )
     expect({ status, stdout }, command).toEqual({ status: 2, stdout: '' })
