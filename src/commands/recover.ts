@@ -1,7 +1,7 @@
 /** Deploys and pulls that were cut short: every command sees to them before its own work. */
-import { readdir } from 'node:fs/promises'
 import type { Context } from '../context.ts'
 import { messageOf } from '../errors.ts'
+import { namesIn } from '../system/files.ts'
 import { listDirectory } from '../system/state.ts'
 import type { Session } from './command.ts'
 
@@ -23,10 +23,11 @@ export async function recover(ctx: Context, session: Session): Promise<void> {
 /** Whether it is worth loading what recovers: not for what follows a deploy, with which a living process is at work. */
 async function isAnythingLeft(ctx: Context): Promise<boolean> {
   // What is half written of a move, too.
-  if ((await readdir(ctx.paths.moves).catch(() => [])).length > 0) return true
+  if ((await namesIn(ctx.paths.moves)).length > 0) return true
+  if ((await namesIn(ctx.paths.unfinished)).length === 0) return false
+  const { isBeingSettled, listUnfinished, looseSettleLocks } = await import('../deploy/unfinished.ts')
+  if ((await looseSettleLocks(ctx.paths)).length > 0) return true
   const noted = await listDirectory(ctx.paths.unfinished)
-  if (noted.length === 0) return false
-  const { isBeingSettled, listUnfinished } = await import('../deploy/unfinished.ts')
   const readable = await listUnfinished(ctx.paths)
   if (readable.length < noted.length) return true
   for (const ref of readable) if (!(await isBeingSettled(ctx, ref))) return true

@@ -5,7 +5,7 @@ import { tryLock } from '../system/lock.ts'
 import { branchesWithLostMoves } from './moves.ts'
 import { agreeWithLive, recoverBranch } from './recover.ts'
 import { isUnsettled } from './settle.ts'
-import { sweep, sweepMoves } from './sweep.ts'
+import { sweep, sweepMoves, sweepSettleLocks } from './sweep.ts'
 import { isBeingSettled, listUnfinished } from './unfinished.ts'
 
 /**
@@ -15,6 +15,7 @@ import { isBeingSettled, listUnfinished } from './unfinished.ts'
  */
 export async function recoverCutShort(ctx: Context, settleLater: (ref: BranchRef) => void): Promise<void> {
   await sweepMoves(ctx)
+  await sweepSettleLocks(ctx)
   const left: BranchRef[] = await branchesWithLostMoves(ctx)
   for (const note of await listUnfinished(ctx.paths)) {
     if (!(await isBeingSettled(ctx, note))) left.push(note)

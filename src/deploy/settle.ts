@@ -19,12 +19,16 @@ import { sweep } from './sweep.ts'
 import { listUnfinished, noteFinished } from './unfinished.ts'
 import { watchRelease } from './watch.ts'
 
+/** Seconds. Who only looks whether somebody is at it holds the lock for a moment, too. */
+const LONGER_THAN_A_LOOK = 0.2
+
 /** Does it for what is live of a branch, unless another process is at it. `signal` leaves the rest to the next one. */
 export async function settle(ctx: Context, ref: BranchRef, signal?: AbortSignal): Promise<void> {
   const release = await liveReleaseName(ctx.paths, ref)
   if (release === undefined) return
   const live = { ...ref, release }
-  const held = await tryLock(ctx.paths.settleLock(live), { what: `settling of ${release}`, now: ctx.now() })
+  const options = { what: `settling of ${release}`, now: ctx.now(), wait: LONGER_THAN_A_LOOK }
+  const held = await tryLock(ctx.paths.settleLock(live), options)
   if (held === undefined) return
   try {
     // A new release that fails is not kept live for as long as the former one drains.

@@ -2,7 +2,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
-import { joinNames } from '../names.ts'
 import { switchPaths } from '../nginx/switching.ts'
 import type { BranchRef } from '../paths.ts'
 import { finishDelisting } from '../services/enlistment.ts'
@@ -10,7 +9,7 @@ import { namesIn, ownerOfTemporary } from '../system/files.ts'
 import { tryLock } from '../system/lock.ts'
 import { isRunning } from '../system/process-table.ts'
 import { waitingIn } from './queue.ts'
-import { listUnfinished } from './unfinished.ts'
+import { looseSettleLocks } from './unfinished.ts'
 
 /** Of a branch and of what all branches share. What a living process is at work on is left alone. */
 export async function sweep(ctx: Context, ref: BranchRef): Promise<void> {
@@ -39,7 +38,8 @@ export async function sweep(ctx: Context, ref: BranchRef): Promise<void> {
   for (const name of await orphansIn(paths.services)) await finishDelisting(join(paths.services, name))
   // Places of those that have gone are given up by looking at the queue.
   await waitingIn(ctx, ref)
-  await sweepLocks(ctx, ref)
+  await sweepSettleLocks(ctx)
+  await sweepRetireLocks(ctx, ref)
 }
 
 /** Of moves that were killed before they were noted: no branch is known of them. */
@@ -55,19 +55,26 @@ export async function orphansIn(directory: string): Promise<string[]> {
   })
 }
 
-/** Lock files of single releases: whoever removes one when his work is done may have been killed just before. */
-async function sweepLocks(ctx: Context, ref: BranchRef): Promise<void> {
-  const { paths } = ctx
-  const noted = new Set((await listUnfinished(paths)).map((note) => paths.settleLock(note)))
-  const settling = (await namesIn(paths.unfinished))
-    .filter((name) => name.startsWith(`.${joinNames(ref.repo, ref.branch)}+`) && name.endsWith('.lock'))
-    .map((name) => join(paths.unfinished, name))
-    .filter((path) => !noted.has(path))
-  const services = await namesIn(paths.servicesRealOf(ref))
-  const retiring = services
-    .filter((name) => name.endsWith('.lock.retire') && !services.includes(name.slice(0, -'.retire'.length)))
-    .map((name) => join(paths.servicesRealOf(ref), name))
-  for (const path of [...settling, ...retiring]) {
+/** Locks of what follows a SWITCH: whoever removes one when his work is done may have been killed just before. */
+export async function sweepSettleLocks(ctx: Context): Promise<void> {
+  await removeUnheld(ctx, await looseSettleLocks(ctx.paths))
+}
+
+/** Locks of releases that have ended, in the same way. */
+async function sweepRetireLocks(ctx: Context, ref: BranchRef): Promise<void> {
+  const directory = ctx.paths.servicesRealOf(ref)
+  const services = await namesIn(directory)
+  const retiring = services.filter(
+    (name) => name.endsWith('.lock.retire') && !services.includes(name.slice(0, -'.retire'.length)),
+  )
+  await removeUnheld(
+    ctx,
+    retiring.map((name) => join(directory, name)),
+  )
+}
+
+async function removeUnheld(ctx: Context, locks: readonly string[]): Promise<void> {
+  for (const path of locks) {
     const held = await tryLock(path, { what: 'recovery', now: ctx.now() })
     if (held === undefined) continue
     await rm(path, { force: true })

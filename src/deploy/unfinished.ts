@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { hasErrno } from '../errors.ts'
 import type { Context } from '../context.ts'
 import type { Paths, ReleaseRef } from '../paths.ts'
+import { namesIn } from '../system/files.ts'
 import { isHolderAtWork } from '../system/lock.ts'
 import { listDirectory } from '../system/state.ts'
 
@@ -25,6 +26,15 @@ export async function listUnfinished(paths: Paths): Promise<ReleaseRef[]> {
   const files = await listDirectory(paths.unfinished)
   const refs = await Promise.all(files.map((file) => readRef(join(paths.unfinished, file))))
   return refs.flatMap((ref) => ref ?? []).toSorted((a, b) => (a.release < b.release ? -1 : 1))
+}
+
+/** Locks of releases of which nothing is noted: of one who has just begun or ended with them, or was killed then. */
+export async function looseSettleLocks(paths: Paths): Promise<string[]> {
+  const names = await namesIn(paths.unfinished)
+  const noted = new Set(names.map((name) => `.${name}.lock`))
+  return names
+    .filter((name) => name.endsWith('.lock') && name.startsWith('.') && !noted.has(name))
+    .map((name) => join(paths.unfinished, name))
 }
 
 /** Undefined: it has gone meanwhile, or is being written. */

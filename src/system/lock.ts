@@ -76,13 +76,10 @@ export async function lock(path: string, options: LockOptions): Promise<Lock> {
   }
 }
 
-/** The lock if it is free at this moment. */
-export async function tryLock(
-  path: string,
-  options: Omit<LockOptions, 'wait' | 'onWait'>,
-): Promise<Lock | undefined> {
+/** The lock if it is free at this moment, or becomes so within `wait` seconds. */
+export async function tryLock(path: string, options: Omit<LockOptions, 'onWait'>): Promise<Lock | undefined> {
   try {
-    return await lock(path, { ...options, wait: 0 })
+    return await lock(path, { ...options, wait: options.wait ?? 0 })
   } catch (error) {
     if (error instanceof PypaasError && error.code === 'busy') return undefined
     throw error
