@@ -43,7 +43,7 @@ export async function recoverBranch(ctx: Context, ref: BranchRef): Promise<Deplo
     ctx.log.warn({ ...ref, release: record.release, result: ended.result }, 'recovered a deploy')
     recovered.push(ended)
   }
-  await forgetUnbegun(ctx, ref)
+  await forgetEmptyNotes(ctx, ref)
   await finishMoves(ctx, ref)
   return recovered
 }
@@ -60,17 +60,20 @@ function endOf(ctx: Context, record: DeployRecord, switched: boolean): DeployRec
     : { ...record, result: 'failed', ended }
 }
 
-/** Notes of deploys that were killed before they had a record: they have done nothing yet but say so. */
-async function forgetUnbegun(ctx: Context, ref: BranchRef): Promise<void> {
+/** Notes of which nothing is left: killed before there was a record, the deploy has done nothing; or all is undone. */
+async function forgetEmptyNotes(ctx: Context, ref: BranchRef): Promise<void> {
   const notes = (await listUnfinished(ctx.paths)).filter(
     ({ repo, branch }) => repo === ref.repo && branch === ref.branch,
   )
   if (notes.length === 0) return
-  const known = new Set((await listRecords(ctx.paths, ref)).map(({ release }) => release))
+  const records = new Map((await listRecords(ctx.paths, ref)).map((record) => [record.release, record]))
   for (const note of notes) {
-    if (known.has(note.release)) continue
-    await rm(logFile(ctx.paths, note), { force: true })
-    await rm(ctx.paths.cancelFile(note), { force: true })
+    const record = records.get(note.release)
+    if (record !== undefined && (record.result === 'running' || record.switched)) continue
+    if (record === undefined) {
+      await rm(logFile(ctx.paths, note), { force: true })
+      await rm(ctx.paths.cancelFile(note), { force: true })
+    }
     await noteFinished(ctx.paths, note)
   }
 }

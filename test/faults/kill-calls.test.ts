@@ -73,3 +73,15 @@ test('a recovery that is killed is gone on with by the next command', { timeout:
   await expectServed(site)
   expect(await site.host.stop()).toEqual([])
 })
+
+test('of a deploy that is undone nothing stays, killed at its very last', { timeout: 120_000 }, async () => {
+  const site = await faultSite()
+  const last = { note: 'over', when: 'after' } as const
+  expect(await site.push('tried', last, { options: ['-o', 'dry-run'] })).not.toMatchObject({ status: 0 })
+  await site.recovered()
+  expect(await site.push('undone', { note: 'begin switch', when: 'after' })).not.toMatchObject({ status: 0 })
+  await site.pypaas(last, 'list')
+  await site.recovered()
+  await expectServed(site)
+  expect(await site.host.stop()).toEqual([])
+})
