@@ -42,9 +42,8 @@ const PASSED_OVER = [
 
 /** The shape of a host at rest: nobody is at work on it, or about to be, and no file of it is being written. */
 export async function restingShape(host: Host, ...refs: BranchRef[]): Promise<Shape> {
-  const shapes: Shape[] = []
   const look = async (): Promise<Partial<Shape>> => {
-    const shape = (shapes[0] = await shapeOf(host, ...refs))
+    const shape = await shapeOf(host, ...refs)
     // Neither a note, nor a lock of who is at work on it, nor somebody who is about to be; nor nginx, with a worker of before.
     const atWork = [...shape.files, ...shape.processes].filter((each) =>
       /unfinished\/| settle | is shutting down/.test(each),
@@ -56,7 +55,8 @@ export async function restingShape(host: Host, ...refs: BranchRef[]): Promise<Sh
     ports: { alike: true, ofLive: true },
     nginx: { test: '', sets: 1, inForce: true },
   })
-  return shapes[0] as Shape
+  // The look that found it at rest may have begun before it was, and have seen what went meanwhile.
+  return shapeOf(host, ...refs)
 }
 
 /** The shape of a host with these branches. */
