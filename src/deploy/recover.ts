@@ -12,6 +12,7 @@ import { finishMoves, isAboutToMove, isDeployToCome } from './moves.ts'
 import { listRecords, logFile, writeRecord, type DeployRecord } from './journal.ts'
 import { Report } from './report.ts'
 import { routeTraffic } from './route.ts'
+import { sweep } from './sweep.ts'
 import { undoPhases } from './undo.ts'
 import { listUnfinished, noteFinished } from './unfinished.ts'
 
@@ -27,10 +28,12 @@ export async function agreeWithLive(ctx: Context, ref: BranchRef): Promise<void>
   await setBranch(ctx, ref.repo, ref.branch, live.commit)
 }
 
-/** Recovers a branch. The caller holds its lock, so that a record that says `running` belongs to nobody. */
-export async function recoverBranch(ctx: Context, ref: BranchRef): Promise<DeployRecord[]> {
+/**
+ * Recovers a branch. The caller holds its lock, so that a record that says `running` belongs to nobody.
+ * Notes go last: a recovery that is cut short is gone on with.
+ */
+export async function recoverBranch(ctx: Context, ref: BranchRef): Promise<void> {
   const left = (await listRecords(ctx.paths, ref)).filter(({ result }) => result === 'running')
-  const recovered: DeployRecord[] = []
   for (const record of left.toReversed()) {
     const switched = (await liveReleaseName(ctx.paths, ref)) === record.release
     if (switched) await finish(ctx, record)
@@ -39,13 +42,10 @@ export async function recoverBranch(ctx: Context, ref: BranchRef): Promise<Deplo
     const ended = endOf(ctx, record, switched)
     await rm(ctx.paths.cancelFile(record), { force: true })
     writeRecord(ctx.paths, ended)
-    if (!switched) await noteFinished(ctx.paths, record)
     ctx.log.warn({ ...ref, release: record.release, result: ended.result }, 'recovered a deploy')
-    recovered.push(ended)
   }
-  await forgetEmptyNotes(ctx, ref)
   await finishMoves(ctx, ref)
-  return recovered
+  await forgetEmptyNotes(ctx, ref)
 }
 
 /** A failure that its own process has noted is one; else that process was killed. */
@@ -67,10 +67,13 @@ async function forgetEmptyNotes(ctx: Context, ref: BranchRef): Promise<void> {
   )
   if (notes.length === 0) return
   const records = new Map((await listRecords(ctx.paths, ref)).map((record) => [record.release, record]))
-  for (const note of notes) {
-    const record = records.get(note.release)
-    if (record !== undefined && (record.result === 'running' || record.switched)) continue
-    if (record === undefined) {
+  const empty = notes.filter(({ release }) => {
+    const record = records.get(release)
+    return record === undefined || (record.result !== 'running' && !record.switched)
+  })
+  if (empty.length > 0) await sweep(ctx, ref)
+  for (const note of empty) {
+    if (!records.has(note.release)) {
       await rm(logFile(ctx.paths, note), { force: true })
       await rm(ctx.paths.cancelFile(note), { force: true })
     }
