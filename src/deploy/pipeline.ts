@@ -77,7 +77,13 @@ export async function runDeploy(
   } finally {
     await deploy.nginxLock?.release()
     options.signal.removeEventListener('abort', abort)
-    await unwatch()
+    // How the deploy has ended stays as it is.
+    await unwatch().catch((error: unknown) => {
+      ctx.log.error(
+        { ...release, error: messageOf(error) },
+        'a request to cancel a deploy could not be removed',
+      )
+    })
     await logger.end()
   }
 }
