@@ -3,7 +3,8 @@
  * watches it sees the former tree or the new one. What is known of a tree is written before it can be current.
  */
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { orphansIn } from '../deploy/sweep.ts'
 import { hasErrno } from '../errors.ts'
 import {
   namesIn,
@@ -41,12 +42,14 @@ export interface Tree {
 export function placesOf(local: string) {
   const own = join(local, '.pull')
   const trees = join(own, 'trees')
+  const records = join(own, 'records')
   return {
     current: join(local, 'current'),
     lock: join(own, 'lock'),
     trees,
+    records,
     tree: (name: string) => join(trees, name),
-    record: (name: string) => join(own, 'records', `${name}.json`),
+    record: (name: string) => join(records, `${name}.json`),
   }
 }
 
@@ -96,6 +99,19 @@ export async function nameTree(places: Places, now: Date, what: string): Promise
   for (let count = 1; ; count++) {
     const candidate = count === 1 ? name : `${name}.${count}`
     if (!taken.has(candidate)) return candidate
+  }
+}
+
+/** Removes what a pull that was killed has left half written. The caller holds the lock. */
+export async function sweepPlaces({ current, records, trees }: Places): Promise<void> {
+  const local = dirname(current)
+  // The directory is the user's: only what is to become `current` is ours.
+  const links = (await orphansIn(local)).filter((name) => name.startsWith(`.${basename(current)}.`))
+  for (const name of links) await rm(join(local, name), { force: true })
+  for (const name of await orphansIn(trees)) await rm(join(trees, name), { recursive: true, force: true })
+  const kept = new Set((await namesIn(trees)).map((name) => `${name}.json`))
+  for (const name of await namesIn(records)) {
+    if (!kept.has(name)) await rm(join(records, name), { force: true })
   }
 }
 

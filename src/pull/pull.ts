@@ -15,6 +15,7 @@ import {
   placesOf,
   pruneTrees,
   removeTree,
+  sweepPlaces,
   takeOver,
   treeNamed,
   writeTreeRecord,
@@ -65,6 +66,7 @@ export async function pullOnce(ctx: Context, settings: PullSettings, run: PullRu
 async function bringUpToDate(update: Update): Promise<Outcome> {
   const { ctx, settings, places, output, signal } = update
   await mkdir(places.trees, { recursive: true })
+  await sweepPlaces(places)
   if (await takeOver(places, await nameTree(places, ctx.now(), 'taken-over'))) {
     output.line(`took over ${places.current}: it is a link to a tree of its own from now on`)
   }
@@ -84,6 +86,8 @@ async function bringUpToDate(update: Update): Promise<Outcome> {
     if (current !== undefined && known !== undefined) {
       await noteVersion(places, current, known, look.same)
       await reportTree(ctx, rollOf(settings.remote), known.name)
+      // The last update may have been killed when all was done but this.
+      await pruneTrees(places, [current.name, known.previous])
     }
     return 'unchanged'
   }
