@@ -1,6 +1,6 @@
 /**
- * Locks that die with their holder: the kernel's, on an open file. Lock files
- * are never deleted: a deleted one could be held twice.
+ * Locks that die with their holder: the kernel's, on an open file. Only who holds
+ * a lock may delete its file; whoever has waited for that one goes on to the next.
  */
 import { mkdir, open, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -57,6 +57,14 @@ export class Lock {
  */
 export async function lock(path: string, options: LockOptions): Promise<Lock> {
   await mkdir(dirname(path), { recursive: true })
+  for (;;) {
+    const held = await lockFile(path, options)
+    if (held !== undefined) return held
+  }
+}
+
+/** Undefined: its holder has deleted the file that was waited for, and there may be another by now. */
+async function lockFile(path: string, options: LockOptions): Promise<Lock | undefined> {
   const file = await open(path, 'a+', 0o600)
   try {
     if (!(await lockDescriptor(file.fd, path, 0, options.signal))) {
@@ -65,6 +73,10 @@ export async function lock(path: string, options: LockOptions): Promise<Lock> {
       options.onWait?.(holder)
       if (!(await lockDescriptor(file.fd, path, options.wait, options.signal)))
         throw busy(path, await holderOf(path))
+    }
+    if ((await file.stat()).nlink === 0) {
+      await file.close()
+      return undefined
     }
     const holder: Holder = { pid: process.pid, what: options.what, since: options.now.toISOString() }
     await file.truncate(0)

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { open, writeFile } from 'node:fs/promises'
+import { open, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { lockDescriptor } from '../../src/system/lock-descriptor.ts'
@@ -35,6 +35,22 @@ test('one who waits gets the lock when it is released', async () => {
   await expect.poll(() => order).toEqual(['waits for first'])
   await held.release()
   await (await second).release()
+})
+
+test('one who has waited for a file that its holder deleted holds the one that is there then', async () => {
+  const path = join(await temporaryDirectory(), 'lock')
+  const held = await lock(path, { what: 'first', now })
+  const order: string[] = []
+  const second = lock(path, { what: 'second', now, onWait: () => order.push('waits') })
+  await expect.poll(() => order).toEqual(['waits'])
+  await rm(path)
+  await held.release()
+  const next = await second
+  await expect(lock(path, { what: 'third', now, wait: 0 })).rejects.toMatchObject({
+    code: 'busy',
+    message: expect.stringContaining('locked by second') as string,
+  })
+  await next.release()
 })
 
 test('one who waits can be cancelled', async () => {
