@@ -1,10 +1,8 @@
 /** Finishes or clears away what a deploy of an app left behind that was killed. */
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { orphansIn } from '../deploy/sweep.ts'
 import { messageOf } from '../errors.ts'
 import { nameOfFile } from '../names.ts'
 import { namesIn } from '../system/files.ts'
+import { removeOrphans } from '../system/orphans.ts'
 import { liveRelease } from '../system/state.ts'
 import { emptyWorkingArea } from './fetch.ts'
 import { endHooks, finish } from './finish.ts'
@@ -25,11 +23,7 @@ export async function recoverApp(install: Install): Promise<void> {
   await endHooks(install)
   await emptyWorkingArea(ctx, app)
   await removeUnrecorded(install)
-  for (const directory of directoriesOf(install)) {
-    for (const name of await orphansIn(directory)) {
-      await rm(join(directory, name), { recursive: true, force: true })
-    }
-  }
+  for (const directory of directoriesOf(install)) await removeOrphans(directory)
   const pending = await readPending(ctx.paths, app)
   if (pending === undefined) return
   try {

@@ -5,9 +5,9 @@ import type { Context } from '../context.ts'
 import { switchPaths } from '../nginx/switching.ts'
 import type { BranchRef } from '../paths.ts'
 import { finishDelisting } from '../services/enlistment.ts'
-import { namesIn, ownerOfTemporary } from '../system/files.ts'
+import { namesIn } from '../system/files.ts'
 import { tryLock } from '../system/lock.ts'
-import { isRunning } from '../system/process-table.ts'
+import { orphansIn, removeOrphans } from '../system/orphans.ts'
 import { waitingIn } from './queue.ts'
 import { looseSettleLocks } from './unfinished.ts'
 
@@ -30,11 +30,7 @@ export async function sweep(ctx: Context, ref: BranchRef): Promise<void> {
     paths.queue(ref),
     paths.servicesRealOf(ref),
   ]
-  for (const directory of [...shared, ...own]) {
-    for (const name of await orphansIn(directory)) {
-      await rm(join(directory, name), { recursive: true, force: true })
-    }
-  }
+  for (const directory of [...shared, ...own]) await removeOrphans(directory)
   for (const name of await orphansIn(paths.services)) await finishDelisting(join(paths.services, name))
   // Places of those that have gone are given up by looking at the queue.
   await waitingIn(ctx, ref)
@@ -44,15 +40,7 @@ export async function sweep(ctx: Context, ref: BranchRef): Promise<void> {
 
 /** Of moves that were killed before they were noted: no branch is known of them. */
 export async function sweepMoves({ paths }: Context): Promise<void> {
-  for (const name of await orphansIn(paths.moves)) await rm(join(paths.moves, name), { force: true })
-}
-
-/** Temporary names whose makers have gone. */
-export async function orphansIn(directory: string): Promise<string[]> {
-  return (await namesIn(directory)).filter((name) => {
-    const owner = ownerOfTemporary(name)
-    return owner !== undefined && !isRunning(owner)
-  })
+  await removeOrphans(paths.moves)
 }
 
 /** Locks of what follows a SWITCH: whoever removes one when his work is done may have been killed just before. */

@@ -6,13 +6,13 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../context.ts'
-import { orphansIn } from '../deploy/sweep.ts'
 import { BUILD_MARK } from '../environment.ts'
 import { messageOf } from '../errors.ts'
 import type { BranchRef } from '../paths.ts'
 import { readIfThere } from '../system/files.ts'
 import { isHolderAtWork, tryLock } from '../system/lock.ts'
 import { endMarked } from '../system/marked.ts'
+import { removeOrphans } from '../system/orphans.ts'
 import { listDirectory } from '../system/state.ts'
 
 /** From here on, being killed leaves something. */
@@ -36,9 +36,7 @@ export async function clearKilledPull(ctx: Context, ref: BranchRef): Promise<voi
   if ((await readIfThere(paths.pullNote(ref))) === undefined) return
   await endMarked(paths.pullNote(ref))
   for (const directory of [paths.pullCache, paths.checkoutsOf(ref), paths.stateOf(ref), paths.repos]) {
-    for (const name of await orphansIn(directory)) {
-      await rm(join(directory, name), { recursive: true, force: true })
-    }
+    await removeOrphans(directory)
   }
   await noteOver(ctx, ref)
   ctx.log.warn({ ...ref }, 'cleared away what a pull that was killed had left')

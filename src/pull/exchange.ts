@@ -4,18 +4,16 @@
  */
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { orphansIn } from '../deploy/sweep.ts'
 import { hasErrno } from '../errors.ts'
 import {
   namesIn,
-  ownerOfTemporary,
   readIfThere,
   readLinkIfThere,
   replaceFile,
   replaceLink,
   temporaryBeside,
 } from '../system/files.ts'
-import { isRunning } from '../system/process-table.ts'
+import { orphansIn, removeOrphans } from '../system/orphans.ts'
 import type { Version } from './look.ts'
 
 /** What is known of a tree. */
@@ -108,19 +106,17 @@ export async function sweepPlaces({ current, records, trees }: Places): Promise<
   // The directory is the user's: only what is to become `current` is ours.
   const links = (await orphansIn(local)).filter((name) => name.startsWith(`.${basename(current)}.`))
   for (const name of links) await rm(join(local, name), { force: true })
-  for (const name of await orphansIn(trees)) await rm(join(trees, name), { recursive: true, force: true })
+  await removeOrphans(trees)
   const kept = new Set((await namesIn(trees)).map((name) => `${name}.json`))
   for (const name of await namesIn(records)) {
     if (!kept.has(name)) await rm(join(records, name), { force: true })
   }
 }
 
-/** Removes all trees but these, and what killed processes have left half unpacked. The caller holds the lock. */
+/** Removes all trees but these. The caller holds the lock. */
 export async function pruneTrees(places: Places, keep: readonly (string | undefined)[]): Promise<void> {
   for (const name of await namesIn(places.trees)) {
-    const owner = ownerOfTemporary(name)
-    if (keep.includes(name) || (owner !== undefined && isRunning(owner) && owner !== process.pid)) continue
-    await removeTree(places, name)
+    if (!keep.includes(name)) await removeTree(places, name)
   }
 }
 

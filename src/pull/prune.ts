@@ -1,8 +1,8 @@
 /** Removes what is kept of remotes that nothing has been fetched from for a while. */
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { namesIn, ownerOfTemporary } from '../system/files.ts'
-import { isRunning } from '../system/process-table.ts'
+import { namesIn } from '../system/files.ts'
+import { isOrphan } from '../system/orphans.ts'
 
 /** Milliseconds: 30 days. What is fetched later than that is fetched as a whole. */
 const UNUSED = 30 * 86_400_000
@@ -11,8 +11,7 @@ const UNUSED = 30 * 86_400_000
 export async function prunePullCache(cache: string, now: Date): Promise<void> {
   for (const name of await namesIn(cache)) {
     const path = join(cache, name)
-    const owner = ownerOfTemporary(name)
-    if (owner !== undefined ? isRunning(owner) : !(await isUnused(path, name, now))) continue
+    if (!isOrphan(name) && !(await isUnused(path, name, now))) continue
     await rm(path, { recursive: true, force: true })
   }
 }
